@@ -1,0 +1,65 @@
+// Package ship reads what a user wrote about a service (a sailor .conf, a
+// folder with one, a single program) into a Ship: what goes in, what is
+// started, and what it needs. It builds nothing.
+package ship
+
+import "github.com/fakecracker/fakecracker/internal/image"
+
+// A Ship says what a guest's root holds and what runs in it, as its author
+// wrote it. Names are not resolved yet: packages may not exist.
+type Ship struct {
+	Name  string      `json:"name"`
+	File  string      `json:"file,omitempty"` // the definition, as the user named it
+	Dir   string      `json:"dir,omitempty"`  // the folder that relative paths start from
+	Guest image.Guest `json:"guest"`          // empty fields: whatever the user asks for
+
+	ShipPath string   `json:"shippath,omitempty"` // where sailor would have built it; noted, never written to
+	Packages []string `json:"packages,omitempty"`
+	Bins     []string `json:"shipbins,omitempty"` // files or globs of the guest's system, with their libraries
+	SyncDirs []string `json:"sync_dirs,omitempty"`
+	ROMounts []string `json:"ro_mounts,omitempty"`
+	RWMounts []string `json:"rw_mounts,omitempty"`
+	Services []string `json:"services,omitempty"` // rc.d names, each <name>=YES in rc.conf
+	IP       []IP     `json:"ip,omitempty"`
+	Hooks    Hooks    `json:"hooks,omitzero"`
+
+	Overlays []Overlay `json:"overlays,omitempty"` // host folders copied over the files, in this order
+	Programs []Program `json:"programs,omitempty"` // host programs copied in
+
+	Config image.Config `json:"config"`
+
+	// Lines holds the line of the definition on which each variable was
+	// last set, for messages: "ship.conf:5".
+	Lines map[string]int `json:"lines,omitempty"`
+	// Notes are things the author should know: a setting that has no
+	// effect here, a fault of sailor's that is put right.
+	Notes []string `json:"notes,omitempty"`
+}
+
+// IP is an address alias that sailor puts on an interface at start.
+type IP struct {
+	Interface string `json:"interface"`
+	Prefix    string `json:"prefix"` // CIDR
+}
+
+// Hooks are shell commands run in the tree at points of its life, in order.
+type Hooks struct {
+	Build   []string `json:"build,omitempty"`
+	Start   []string `json:"start,omitempty"`
+	Stop    []string `json:"stop,omitempty"`
+	Status  []string `json:"status,omitempty"`
+	Destroy []string `json:"destroy,omitempty"`
+}
+
+// An Overlay is a host folder whose files go over the tree.
+type Overlay struct {
+	Dir string `json:"dir"`
+	// Keep leaves files that are already there (rsync --ignore-existing).
+	Keep bool `json:"keep,omitempty"`
+}
+
+// A Program is a host file put into the tree, mode 0755.
+type Program struct {
+	Host  string `json:"host"`  // path on the host
+	Guest string `json:"guest"` // absolute path in the guest
+}

@@ -1,0 +1,198 @@
+// Package tree is the list of the files that a guest's root holds: each path
+// with its type, mode, owner, size, time, device number or link target, where
+// its bytes are, and why it is there.
+//
+// A Tree is a value. Sources fill it, build merges it, disk writes it out.
+package tree
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Type is the type of a file, by the words of mtree(5).
+type Type string
+
+// The types of an Entry.
+const (
+	File     Type = "file"
+	Dir      Type = "dir"
+	Symlink  Type = "link"
+	Hardlink Type = "hardlink" // another name of the regular file at Entry.Link
+	Char     Type = "char"
+	Block    Type = "block"
+	FIFO     Type = "fifo"
+	Socket   Type = "socket"
+)
+
+// An Entry is one path of a Tree.
+type Entry struct {
+	Path    string    `json:"path"`            // absolute and clean; "/" is the root itself
+	Type    Type      `json:"type"`            // what it is
+	Mode    uint32    `json:"mode"`            // permission, set-id and sticky bits (07777)
+	UID     uint32    `json:"uid"`             // numeric owner
+	GID     uint32    `json:"gid"`             // numeric group
+	ModTime time.Time `json:"mtime"`           // nanoseconds are kept
+	Size    int64     `json:"size,omitempty"`  // bytes, of a File only
+	Link    string    `json:"link,omitempty"`  // target of a Symlink as stored; path of the File that a Hardlink names
+	Major   uint32    `json:"major,omitempty"` // of a Char or Block
+	Minor   uint32    `json:"minor,omitempty"` // of a Char or Block
+
+	// Digest is "sha256:" and the hex digest of a File's bytes. Whoever adds
+	// a File fills it: what is derived from a tree is cached by it.
+	Digest string `json:"digest,omitempty"`
+	// Content is where a File's bytes are.
+	Content Content `json:"content,omitzero"`
+	// Why says where the entry came from: "package nginx-common 1.22.1-9",
+	// "ship.conf:5", "overlay ships/nginx".
+	Why string `json:"why,omitempty"`
+}
+
+// Content locates a file's bytes: Data, or a range of a host file.
+type Content struct {
+	Data   []byte `json:"data,omitempty"`   // the bytes themselves, for small generated files
+	Host   string `json:"host,omitempty"`   // else a file of the host…
+	Offset int64  `json:"offset,omitempty"` // …and where in it the bytes begin; Entry.Size says how many
+}
+
+// A Tree is a set of entries, at most one for a path. The zero value is
+// empty and ready to use; it is not safe for concurrent writers.
+type Tree struct {
+	entries map[string]Entry
+}
+
+// Len returns the number of entries.
+func (t *Tree) Len() int { return len(t.entries) }
+
+// Get returns the entry at the clean absolute path p, without following links.
+func (t *Tree) Get(p string) (Entry, bool) {
+	e, ok := t.entries[p]
+	return e, ok
+}
+
+// Put adds e, replacing what was at its path, except that a folder put over a
+// folder keeps what is below it. It fails for a path that is not absolute and
+// clean, and for one below something that is not a folder.
+func (t *Tree) Put(e Entry) error {
+	if !path.IsAbs(e.Path) || path.Clean(e.Path) != e.Path || strings.ContainsRune(e.Path, 0) {
+		return fmt.Errorf("add %q to the tree: not a clean absolute path", e.Path)
+	}
+	if old, ok := t.entries[e.Path]; ok && old.Type == Dir && e.Type != Dir && t.hasBelow(e.Path) {
+		return fmt.Errorf("add %s to the tree: a folder with files is in its place (%s)", e.Path, old.Why)
+	}
+	for p := path.Dir(e.Path); p != "/"; p = path.Dir(p) {
+		if up, ok := t.entries[p]; ok && up.Type != Dir {
+			return fmt.Errorf("add %s to the tree: %s is a %s, not a folder (%s)", e.Path, p, up.Type, up.Why)
+		}
+	}
+	if t.entries == nil {
+		t.entries = make(map[string]Entry)
+	}
+	t.entries[e.Path] = e
+	return nil
+}
+
+// Remove takes out the entry at p and all that is below it.
+func (t *Tree) Remove(p string) {
+	delete(t.entries, p)
+	prefix := strings.TrimSuffix(p, "/") + "/"
+	maps.DeleteFunc(t.entries, func(q string, _ Entry) bool { return strings.HasPrefix(q, prefix) })
+}
+
+// MakeParents adds the folders above each entry that are not there yet, root
+// included, as 0755 root:wheel with the time t0.
+func (t *Tree) MakeParents(t0 time.Time) {
+	for _, p := range t.paths() {
+		for p != "/" {
+			p = path.Dir(p)
+			if _, ok := t.entries[p]; ok {
+				continue
+			}
+			t.entries[p] = Entry{Path: p, Type: Dir, Mode: 0o755, ModTime: t0, Why: "parent folder"}
+		}
+	}
+}
+
+// All returns the entries sorted by path, so that a folder comes before what
+// is in it.
+func (t *Tree) All() []Entry {
+	all := make([]Entry, 0, len(t.entries))
+	for _, p := range t.paths() {
+		all = append(all, t.entries[p])
+	}
+	return all
+}
+
+// Size returns the sum of the files' sizes in bytes.
+func (t *Tree) Size() int64 {
+	var n int64
+	for _, e := range t.entries {
+		n += e.Size
+	}
+	return n
+}
+
+// Digest identifies what the tree holds, wherever its bytes are and whyever
+// they are there: "sha256:" and hex. It fails when a file has no digest.
+func (t *Tree) Digest() (string, error) {
+	h := sha256.New()
+	for _, e := range t.All() {
+		if e.Type == File && e.Digest == "" {
+			return "", fmt.Errorf("digest the tree: %s has no digest", e.Path)
+		}
+		e.Content, e.Why = Content{}, ""
+		e.ModTime = e.ModTime.UTC()
+		if err := json.NewEncoder(h).Encode(e); err != nil {
+			return "", fmt.Errorf("digest the tree: %s: %w", e.Path, err)
+		}
+	}
+	return "sha256:" + hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// MarshalJSON writes the entries as a sorted array.
+func (t Tree) MarshalJSON() ([]byte, error) { return json.Marshal(t.All()) }
+
+// UnmarshalJSON reads what MarshalJSON wrote.
+func (t *Tree) UnmarshalJSON(b []byte) error {
+	var all []Entry
+	if err := json.Unmarshal(b, &all); err != nil {
+		return fmt.Errorf("decode tree: %w", err)
+	}
+	t.entries = nil
+	for _, e := range all {
+		if err := t.Put(e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// DigestOf reads r to its end and returns its digest, as Entry has it, and
+// its length in bytes.
+func DigestOf(r io.Reader) (string, int64, error) {
+	h := sha256.New()
+	n, err := io.Copy(h, r)
+	if err != nil {
+		return "", n, err
+	}
+	return "sha256:" + hex.EncodeToString(h.Sum(nil)), n, nil
+}
+
+func (t *Tree) paths() []string { return slices.Sorted(maps.Keys(t.entries)) }
+
+func (t *Tree) hasBelow(p string) bool {
+	for q := range t.entries {
+		if strings.HasPrefix(q, p+"/") {
+			return true
+		}
+	}
+	return false
+}
