@@ -1,0 +1,157 @@
+// Package cli is the command line: it turns arguments into calls of the other
+// rooms, and what they return into text for people, or JSON for programs.
+//
+// The result goes to standard output; progress, notices and errors go to
+// standard error. A command is one file: a constructor that declares its
+// flags in an options struct, and a run function.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// Exit codes. Those from 125 on are what docker run uses.
+const (
+	exitOK       = 0
+	exitFailed   = 1
+	exitUsage    = 2
+	exitRun      = 125 // run: the VM could not be started, or was lost
+	exitNotExec  = 126 // run: the service's program can't be executed
+	exitNotFound = 127 // run: the service's program is not there
+)
+
+// An app is what every command has: where to read and write, and where the
+// state is.
+type app struct {
+	in     io.Reader
+	out    io.Writer
+	err    io.Writer
+	getenv func(string) string
+}
+
+// Main runs the command that args name and returns the exit code.
+func Main(ctx context.Context, args []string, in io.Reader, out, errw io.Writer) int {
+	a := &app{in: in, out: out, err: errw, getenv: os.Getenv}
+	root := newRoot(a)
+	root.SetArgs(args)
+	root.SetIn(in)
+	root.SetOut(out)
+	root.SetErr(errw)
+	err := root.ExecuteContext(ctx)
+	if text := oneLine(err); text != "" {
+		fmt.Fprintf(errw, "fakecracker: %s\n", text)
+	}
+	return exitCode(err)
+}
+
+func newRoot(a *app) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "fakecracker",
+		Short: "NetBSD and Linux microVMs from a small description of a service",
+		Long: `Fakecracker turns a ship, a small description of a service, into a microVM:
+a root disk that holds only what the service needs, under a small kernel that
+QEMU starts directly. It needs no root and no NetBSD host.`,
+		Example: `  fakecracker run -p 8080:80 examples/nginx
+  fakecracker kernel ls
+  fakecracker doctor`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usagef("unknown command %q; see fakecracker --help", args[0])
+			}
+			return nil
+		},
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return usagef("%v; see %s --help", err, c.CommandPath())
+	})
+	root.AddGroup(
+		&cobra.Group{ID: "vm", Title: "MicroVMs:"},
+		&cobra.Group{ID: "kernel", Title: "Kernels:"},
+		&cobra.Group{ID: "host", Title: "This host:"},
+	)
+	root.AddCommand(
+		newRun(a),
+		newDemo(a),
+		newKernel(a),
+		newDoctor(a),
+		newVersion(a),
+	)
+	return root
+}
+
+// An exitError carries the exit code that an error ends the program with.
+type exitError struct {
+	code int
+	err  error // nil: nothing is left to say
+}
+
+func (e *exitError) Error() string {
+	if e.err == nil {
+		return ""
+	}
+	return e.err.Error()
+}
+
+func (e *exitError) Unwrap() error { return e.err }
+
+// usagef makes an error that ends with exit code 2.
+func usagef(format string, args ...any) error {
+	return &exitError{exitUsage, fmt.Errorf(format, args...)}
+}
+
+// withCode gives err the exit code, unless it has one already.
+func withCode(code int, err error) error {
+	var e *exitError
+	if err == nil || errors.As(err, &e) {
+		return err
+	}
+	return &exitError{code, err}
+}
+
+func exitCode(err error) int {
+	var e *exitError
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.As(err, &e):
+		return e.code
+	default:
+		return exitFailed
+	}
+}
+
+// oneLine returns the error's text as one line: what joined errors put on
+// several is one sentence after the other here.
+func oneLine(err error) string {
+	if err == nil {
+		return ""
+	}
+	var lines []string
+	for l := range strings.Lines(err.Error()) {
+		if l = strings.TrimSpace(l); l != "" {
+			lines = append(lines, l)
+		}
+	}
+	return strings.Join(lines, "; ")
+}
+
+// exactArgs returns a check that a command has n arguments, which its usage
+// line names.
+func exactArgs(n int) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		if len(args) != n {
+			return usagef("%s takes %d argument(s), got %d: %s", c.CommandPath(), n, len(args), c.UseLine())
+		}
+		return nil
+	}
+}
