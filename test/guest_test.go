@@ -1,0 +1,205 @@
+package test
+
+import (
+	"bufio"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// A guest is one row of the table of guests that every script in
+// testdata/guest is run on.
+type guest struct {
+	name   string // "netbsd-i386"
+	flags  string // of run, without the ship
+	kernel string // file below FAKECRACKER_TEST_KERNELS, or "" for Debian's
+	web    string // the real web server: "caddy" or "nginx"
+	goos   string
+	goarch string
+}
+
+var guests = []guest{
+	{"netbsd-i386", "--guest netbsd/i386", "netbsd-i386", "caddy", "netbsd", "386"},
+	{"netbsd-amd64-microvm", "--guest netbsd/amd64 --machine microvm", "netbsd-amd64", "caddy", "netbsd", "amd64"},
+	{"netbsd-amd64-pc", "--guest netbsd/amd64 --machine pc", "netbsd-amd64", "caddy", "netbsd", "amd64"},
+	{"linux-microvm", "--guest linux --machine microvm", "", "nginx", "linux", "amd64"},
+	{"linux-pc", "--guest linux --machine pc", "", "nginx", "linux", "amd64"},
+}
+
+// TestGuests runs every script of testdata/guest on every guest at hand.
+func TestGuests(t *testing.T) {
+	home := sharedHome(t)
+	for _, g := range guests {
+		t.Run(g.name, func(t *testing.T) {
+			t.Parallel()
+			if why := g.missing(home); why != "" {
+				count.skip(g.name, why)
+				t.Skip(why)
+			}
+			vars := g.prepare(t)
+			vars["FAKECRACKER_HOME"] = home
+			testscript.Run(t, testscript.Params{
+				Dir:                 "testdata/guest",
+				Cmds:                commands,
+				RequireExplicitExec: true,
+				Setup: func(env *testscript.Env) error {
+					count.run(g.name)
+					for k, v := range vars {
+						env.Setenv(k, v)
+					}
+					return nil
+				},
+			})
+		})
+	}
+}
+
+// missing says why the guest can't be tried here, or "".
+func (g guest) missing(home string) string {
+	if g.kernel == "" {
+		return linuxKernel(home)
+	}
+	if _, err := os.Stat(filepath.Join(kernelsDir(), g.kernel)); err != nil {
+		return "no test kernel " + g.kernel
+	}
+	return ""
+}
+
+// prepare builds the guest's ships and returns the scripts' variables.
+func (g guest) prepare(t *testing.T) map[string]string {
+	t.Helper()
+	dir := t.TempDir()
+	flags := g.flags
+	if g.kernel != "" {
+		flags += " --kernel " + filepath.Join(kernelsDir(), g.kernel)
+	}
+	probe := filepath.Join(dir, "probe")
+	buildProbe(t, g, probe)
+	vars := map[string]string{
+		"GUEST":       g.name,
+		"GUEST_FLAGS": flags,
+		"PROBE":       probe,
+		"WEB":         filepath.Join(dir, "web"),
+	}
+	switch g.web {
+	case "nginx":
+		copyTree(t, "../examples/nginx", vars["WEB"])
+	case "caddy":
+		copyTree(t, "testdata/caddy", vars["WEB"])
+		program := filepath.Join(os.Getenv("FAKECRACKER_TEST_CADDY"), g.kernel)
+		if err := os.Symlink(program, filepath.Join(vars["WEB"], "caddy")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return vars
+}
+
+// buildProbe takes the probe that scripts/test built, else builds it.
+func buildProbe(t *testing.T, g guest, out string) {
+	t.Helper()
+	if dir := os.Getenv("FAKECRACKER_TEST_PROBES"); dir != "" {
+		b, err := os.ReadFile(filepath.Join(dir, g.goos+"-"+g.goarch))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(out, b, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	c := exec.Command("go", "build", "-o", out, "./probe")
+	c.Env = append(os.Environ(), "GOOS="+g.goos, "GOARCH="+g.goarch, "CGO_ENABLED=0")
+	if b, err := c.CombinedOutput(); err != nil {
+		t.Fatalf("build the probe: %v\n%s", err, b)
+	}
+}
+
+func kernelsDir() string {
+	if dir := os.Getenv("FAKECRACKER_TEST_KERNELS"); dir != "" {
+		return dir
+	}
+	return filepath.Join(os.Getenv("HOME"), ".cache/fakecracker/test-kernels")
+}
+
+var (
+	homeOnce  sync.Once
+	homeDir   string
+	linuxOnce sync.Once
+	linuxWhy  string
+)
+
+// sharedHome is the state folder that the guests' scripts share, as a user's
+// commands would. It is made once, and removed by TestMain.
+func sharedHome(t *testing.T) string {
+	t.Helper()
+	homeOnce.Do(func() {
+		dir, err := os.MkdirTemp("", "fakecracker-home")
+		if err != nil {
+			t.Fatal(err)
+		}
+		homeDir = dir
+	})
+	return homeDir
+}
+
+// linuxKernel fetches Debian's kernel once, and says why it can't be had.
+func linuxKernel(home string) string {
+	linuxOnce.Do(func() {
+		c := exec.Command("fakecracker", "kernel", "fetch", "linux")
+		c.Env = append(os.Environ(), "FAKECRACKER_HOME="+home)
+		if b, err := c.CombinedOutput(); err != nil {
+			linuxWhy = fmt.Sprintf("no Linux kernel: %s", strings.TrimSpace(string(b)))
+		}
+	})
+	return linuxWhy
+}
+
+// A counter counts what was run on each guest, for the line at the end.
+type counter struct {
+	mu      sync.Mutex
+	ran     map[string]int
+	skipped map[string]string
+}
+
+var count = counter{ran: map[string]int{}, skipped: map[string]string{}}
+
+func (c *counter) run(guest string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ran[guest]++
+}
+
+func (c *counter) skip(guest, why string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.skipped[guest] = why
+}
+
+// write puts the line into the file that scripts/test shows at the end.
+func (c *counter) write(path string) (err error) {
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	w := bufio.NewWriter(f)
+	var parts []string
+	for _, g := range slices.Sorted(maps.Keys(c.ran)) {
+		parts = append(parts, fmt.Sprintf("%s %d run", g, c.ran[g]))
+	}
+	for _, g := range slices.Sorted(maps.Keys(c.skipped)) {
+		parts = append(parts, fmt.Sprintf("%s skipped (%s)", g, c.skipped[g]))
+	}
+	fmt.Fprintf(w, "guests: %s\n", strings.Join(parts, ", "))
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	return f.Close()
+}
