@@ -48,9 +48,9 @@ func writeFFS(ctx context.Context, p *plan, room *workroom, raw string) error {
 // makefsArgs returns makefs's arguments. Everything that is written is in the
 // specification (-x leaves out the rest). minfree is 0 because the disk has
 // one service, for which a reserve of root's is lost room; the slack covers
-// the indirect blocks and folders that makefs's sum leaves out.
+// the indirect blocks, folders and group maps that makefs's sum leaves out.
 func (p *plan) makefsArgs(spec, raw, stage string) []string {
-	slack := p.size/64 + 1<<20
+	slack := p.size/64 + p.free/256 + 1<<20
 	inodes := p.free/(16<<10) + 64
 	return []string{
 		"-t", FFS, "-B", "le", "-o", "version=2,bsize=16384,fsize=2048,minfree=0,optimization=space",
