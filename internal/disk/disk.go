@@ -52,13 +52,15 @@ type Free struct {
 	Percent int // of the files' sizes
 }
 
-// of returns the room in bytes for files of size bytes.
-func (f Free) of(size int64) int64 {
+func (f Free) orDefault() Free {
 	if f == (Free{}) {
-		f = Free{Bytes: 64 << 20, Percent: 25}
+		return Free{Bytes: 64 << 20, Percent: 25}
 	}
-	return max(f.Bytes, size/100*int64(f.Percent))
+	return f
 }
+
+// of returns the room in bytes for files of size bytes.
+func (f Free) of(size int64) int64 { return max(f.Bytes, size/100*int64(f.Percent)) }
 
 // A Disk is a derived root disk.
 type Disk struct {
@@ -88,14 +90,18 @@ func Derive(ctx context.Context, img image.Image, o Options) (Disk, error) {
 }
 
 func derive(ctx context.Context, img image.Image, o Options) (Disk, error) {
-	p, err := newPlan(img, o)
+	k, err := newKey(img, o)
 	if err != nil {
 		return Disk{}, err
 	}
-	path := filepath.Join(o.Dir, p.digest+".raw")
-	if d, err := p.open(path); err == nil {
+	path := filepath.Join(o.Dir, k.digest+".raw")
+	if d, err := k.open(path); err == nil {
 		d.Cached = true
 		return d, nil
+	}
+	p, err := newPlan(k, img, o)
+	if err != nil {
+		return Disk{}, err
 	}
 	if err := os.MkdirAll(o.Dir, 0o755); err != nil {
 		return Disk{}, err
@@ -135,7 +141,7 @@ func (p *plan) make(ctx context.Context, room *workroom, path string) (Disk, err
 
 // open describes the disk at path after a look at its superblock: one that is
 // cut short or isn't a file system is as good as none.
-func (p *plan) open(path string) (Disk, error) {
+func (k key) open(path string) (Disk, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return Disk{}, err
@@ -148,14 +154,14 @@ func (p *plan) open(path string) (Disk, error) {
 	if !fi.Mode().IsRegular() {
 		return Disk{}, fmt.Errorf("%s: %w", path, fs.ErrInvalid)
 	}
-	size, err := fsSize(f, p.fs)
+	size, err := fsSize(f, k.fs)
 	if err != nil {
 		return Disk{}, fmt.Errorf("%s: %w", path, err)
 	}
 	if size > fi.Size() {
 		return Disk{}, fmt.Errorf("%s: the file system has %d bytes, the file only %d", path, size, fi.Size())
 	}
-	return Disk{Path: path, Digest: "sha256:" + p.digest, Size: fi.Size(), FS: p.fs}, nil
+	return Disk{Path: path, Digest: "sha256:" + k.digest, Size: fi.Size(), FS: k.fs}, nil
 }
 
 // publish makes the file at raw durable and read-only, and moves it to path.

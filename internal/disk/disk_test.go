@@ -163,11 +163,11 @@ func allocated(t *testing.T, path string) int64 {
 func TestDigest(t *testing.T) {
 	base := func() (image.Image, Options) { return testImage(t, "linux"), Options{} }
 	digest := func(img image.Image, o Options) string {
-		p, err := newPlan(img, o)
+		k, err := newKey(img, o)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return p.digest
+		return k.digest
 	}
 	want := digest(base())
 	tests := []struct {
@@ -177,7 +177,7 @@ func TestDigest(t *testing.T) {
 	}{
 		{"nothing", func(*image.Image, *Options) {}, true},
 		{"where bytes are", func(i *image.Image, _ *Options) { put(t, i, hosted(t, "/bin/server", 0, random(3_000_000))) }, true},
-		{"default free space said", func(_ *image.Image, o *Options) { o.Free.Bytes = 64 << 20 }, true},
+		{"default free space said", func(_ *image.Image, o *Options) { o.Free = Free{Bytes: 64 << 20, Percent: 25} }, true},
 		{"content", func(i *image.Image, _ *Options) { put(t, i, data(t, "/etc/motd", 0o644, []byte("hullo\n"))) }, false},
 		{"mode", func(i *image.Image, _ *Options) { put(t, i, data(t, "/etc/motd", 0o640, []byte("hello\n"))) }, false},
 		{"free", func(_ *image.Image, o *Options) { o.Free.Bytes = 65 << 20 }, false},
@@ -204,7 +204,7 @@ func TestDigest(t *testing.T) {
 func TestExtra(t *testing.T) {
 	img := testImage(t, "linux")
 	agent := tree.Entry{Path: "/sbin/server", Type: tree.File, Mode: 0o755, Content: tree.Content{Data: []byte("agent")}}
-	p, err := newPlan(img, Options{Extra: []tree.Entry{agent}})
+	p, err := newPlan(key{}, img, Options{Extra: []tree.Entry{agent}})
 	if err != nil {
 		t.Fatal(err)
 	}

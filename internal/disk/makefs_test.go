@@ -99,7 +99,7 @@ func TestNodes(t *testing.T) {
 	plan := func(os string, entries ...tree.Entry) map[string]tree.Entry {
 		img := image.Image{Guest: image.Guest{OS: os}}
 		put(t, &img, entries...)
-		p, err := newPlan(img, Options{})
+		p, err := newPlan(key{}, img, Options{})
 		if err != nil {
 			t.Fatal(err)
 		}

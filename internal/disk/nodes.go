@@ -78,28 +78,30 @@ var mountPoints = map[string][]mountPoint{
 	"linux":  {{"/dev", 0o755}, {"/proc", 0o555}, {"/run", 0o755}, {"/sys", 0o555}, {"/tmp", 0o1777}},
 }
 
+// nodesOf returns the standard device nodes and mount points of a system.
+func nodesOf(os string) []tree.Entry {
+	var all []tree.Entry
+	for _, n := range map[string][]node{"netbsd": netbsdNodes, "linux": linuxNodes}[os] {
+		all = append(all, tree.Entry{
+			Path: path.Join("/dev", n.name), Type: n.typ, Mode: n.mode, GID: n.gid,
+			Major: n.major, Minor: n.minor, ModTime: epoch, Why: "standard device node",
+		})
+	}
+	for _, m := range mountPoints[os] {
+		all = append(all, tree.Entry{Path: m.path, Type: tree.Dir, Mode: m.mode, ModTime: epoch, Why: "mount point"})
+	}
+	return all
+}
+
 // addNodes adds the mount points that are missing, and the standard device
 // nodes where the tree has nothing in /dev: a ship that brings nodes of its
 // own knows what it wants.
 func addNodes(t *tree.Tree, os string) error {
-	nodes := map[string][]node{"netbsd": netbsdNodes, "linux": linuxNodes}[os]
-	if hasNodes(t) {
-		nodes = nil
-	}
-	for _, n := range nodes {
-		e := tree.Entry{
-			Path: path.Join("/dev", n.name), Type: n.typ, Mode: n.mode, GID: n.gid,
-			Major: n.major, Minor: n.minor, ModTime: epoch, Why: "standard device node",
-		}
-		if err := t.Put(e); err != nil {
-			return err
-		}
-	}
-	for _, m := range mountPoints[os] {
-		if blocked(t, m.path) {
+	own := hasNodes(t)
+	for _, e := range nodesOf(os) {
+		if own && e.Type != tree.Dir || blocked(t, e.Path) {
 			continue
 		}
-		e := tree.Entry{Path: m.path, Type: tree.Dir, Mode: m.mode, ModTime: epoch, Why: "mount point"}
 		if err := t.Put(e); err != nil {
 			return err
 		}
