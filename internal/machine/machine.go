@@ -8,6 +8,7 @@ import "fmt"
 // what a device is connected to is given to the driver when it is started.
 type Machine struct {
 	Name   string  `json:"name"`
+	OS     string  `json:"os,omitempty"`     // "netbsd" or "linux": what its console says, and how long Append may be
 	Arch   string  `json:"arch"`             // "i386" or "amd64": which processor the kernel is for
 	Type   string  `json:"type"`             // TypePC or TypeMicroVM
 	Memory int64   `json:"memory"`           // bytes
@@ -18,8 +19,15 @@ type Machine struct {
 	Drives []Drive `json:"drives,omitempty"` // virtio disks, in the order the guest numbers them
 	NICs   []NIC   `json:"nics,omitempty"`   // virtio network interfaces
 	RNG    bool    `json:"rng,omitempty"`    // a virtio entropy device
+	NoACPI bool    `json:"noACPI,omitempty"` // hardware isn't described by ACPI tables: what smolBSD's kernels are made for
 	Accel  string  `json:"accel"`            // "tcg", "kvm", "hvf" or "nvmm"
 }
+
+// The guest systems whose consoles are understood.
+const (
+	NetBSD = "netbsd"
+	Linux  = "linux"
+)
 
 // The machine types that a guest is booted on.
 const (
@@ -34,6 +42,7 @@ type Drive struct {
 	Format   string `json:"format"`             // "raw", or "qcow2" over the raw file Backing
 	Backing  string `json:"backing,omitempty"`  // host file, never written
 	ReadOnly bool   `json:"readonly,omitempty"` // the guest can't write it
+	Volatile bool   `json:"volatile,omitempty"` // goes with the VM: the guest's flushes needn't reach the host's disk
 }
 
 // A NIC is one virtio network interface.

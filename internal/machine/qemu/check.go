@@ -1,0 +1,123 @@
+package qemu
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+
+	"github.com/fakecracker/fakecracker/internal/machine"
+)
+
+// How many bytes a kernel keeps of its command line, without the NUL.
+const (
+	netbsdLine = 255  // bi_bootpath and MULTIBOOT's copy, sys/arch/x86
+	linuxLine  = 2047 // COMMAND_LINE_SIZE, arch/x86/include/asm/setup.h
+)
+
+var validID = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9-]{0,30}$`)
+
+// check refuses what QEMU would refuse less clearly, and what it would accept
+// for something else than was meant.
+func check(m machine.Machine) error {
+	if err := checkBoard(m); err != nil {
+		return err
+	}
+	if err := checkKernel(m, filepath.Base(m.Kernel)); err != nil {
+		return err
+	}
+	return checkDevices(m)
+}
+
+func checkBoard(m machine.Machine) error {
+	switch {
+	case m.Arch != "i386" && m.Arch != "amd64":
+		return fmt.Errorf("processor %q is not known: i386 or amd64", m.Arch)
+	case m.Type != machine.TypePC && m.Type != machine.TypeMicroVM:
+		return fmt.Errorf("machine type %q is not known: pc or microvm", m.Type)
+	case !slices.Contains([]string{"tcg", "kvm", "hvf", "nvmm"}, m.Accel):
+		return fmt.Errorf("accelerator %q is not known: tcg, kvm, hvf or nvmm", m.Accel)
+	case m.Memory < 1<<20 || m.Memory%4096 != 0:
+		return fmt.Errorf("%d bytes of memory: 1 MiB or more, in whole pages of 4096, are needed", m.Memory)
+	case m.CPUs < 1:
+		return fmt.Errorf("%d processors: 1 or more are needed", m.CPUs)
+	}
+	return nil
+}
+
+// checkKernel looks whether the kernel is there and its command line short
+// enough. QEMU puts the kernel's path, as we give it, before a MULTIBOOT
+// kernel's line, which is how i386 kernels of NetBSD boot.
+func checkKernel(m machine.Machine, path string) error {
+	for _, p := range []string{m.Kernel, m.Initrd} {
+		if p == "" && p == m.Initrd {
+			continue
+		}
+		if fi, err := os.Stat(p); err != nil {
+			return fmt.Errorf("load kernel: %w", err)
+		} else if !fi.Mode().IsRegular() {
+			return fmt.Errorf("load kernel %s: not a file", p)
+		}
+	}
+	length, limit := len(m.Append), linuxLine
+	if m.OS == machine.NetBSD {
+		limit = netbsdLine
+	}
+	if m.OS == machine.NetBSD && m.Arch == "i386" {
+		length += len(path) + len(" ")
+	}
+	if length > limit {
+		return fmt.Errorf("the kernel's command line is %d bytes long, and it holds %d", length, limit)
+	}
+	return nil
+}
+
+func checkDevices(m machine.Machine) error {
+	seen := map[string]bool{}
+	fresh := func(id string) error {
+		if !validID.MatchString(id) {
+			return fmt.Errorf("device name %q: letters, digits and '-' only, a letter first", id)
+		}
+		if seen[id] {
+			return fmt.Errorf("two devices are named %q", id)
+		}
+		seen[id] = true
+		return nil
+	}
+	for _, d := range m.Drives {
+		if err := fresh(d.ID); err != nil {
+			return err
+		}
+		if d.Format != "raw" && d.Format != "qcow2" {
+			return fmt.Errorf("drive %s: format %q is not known: raw or qcow2", d.ID, d.Format)
+		}
+	}
+	for _, n := range m.NICs {
+		if err := fresh(n.ID); err != nil {
+			return err
+		}
+		if _, err := net.ParseMAC(n.MAC); err != nil {
+			return fmt.Errorf("network interface %s: %w", n.ID, err)
+		}
+	}
+	return checkRoom(m)
+}
+
+// checkRoom counts the places for devices.
+func checkRoom(m machine.Machine) error {
+	if m.Type == machine.TypeMicroVM {
+		if n, most := len(transports(m)), mmioSlots(m); n > most {
+			return fmt.Errorf("%d virtio devices: this microvm has room for %d", n, most)
+		}
+		return nil
+	}
+	if most := firstNIC - firstDrive; len(m.Drives) > most {
+		return fmt.Errorf("%d drives: this pc has room for %d", len(m.Drives), most)
+	}
+	if most := rngSlot - firstNIC; len(m.NICs) > most {
+		return fmt.Errorf("%d network interfaces: this pc has room for %d", len(m.NICs), most)
+	}
+	return nil
+}

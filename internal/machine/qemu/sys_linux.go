@@ -1,0 +1,38 @@
+package qemu
+
+import (
+	"errors"
+	"os"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// dieWithOwner makes the kernel kill QEMU when the thread that started it
+// ends: PR_SET_PDEATHSIG (prctl(2)) is about the thread, not the process. Go
+// looks for an owner that died before the call took effect.
+func dieWithOwner() *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+}
+
+// guestMemory returns an anonymous file of that many bytes (memfd_create(2)).
+// As file memory it can be shared, and saved without being copied.
+func guestMemory(bytes int64) (*os.File, error) {
+	fd, err := unix.MemfdCreate("guest-memory", unix.MFD_CLOEXEC)
+	if err != nil {
+		return nil, os.NewSyscallError("memfd_create", err)
+	}
+	f := os.NewFile(uintptr(fd), "guest-memory")
+	if err := f.Truncate(bytes); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+func socketpair(name string) (ours, theirs *os.File, err error) {
+	p, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, nil, os.NewSyscallError("socketpair", err)
+	}
+	return os.NewFile(uintptr(p[0]), name), os.NewFile(uintptr(p[1]), name), nil
+}

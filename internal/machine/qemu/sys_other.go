@@ -1,0 +1,28 @@
+//go:build !linux
+
+package qemu
+
+import (
+	"os"
+	"syscall"
+)
+
+// dieWithOwner has nothing to ask for: only Linux ties a process to its
+// parent's life.
+func dieWithOwner() *syscall.SysProcAttr { return nil }
+
+// guestMemory returns nil: QEMU gets the memory itself, since it can reopen an
+// inherited file by its number on Linux only.
+func guestMemory(int64) (*os.File, error) { return nil, nil }
+
+func socketpair(name string) (ours, theirs *os.File, err error) {
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	p, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
+	if err != nil {
+		return nil, nil, os.NewSyscallError("socketpair", err)
+	}
+	syscall.CloseOnExec(p[0])
+	syscall.CloseOnExec(p[1])
+	return os.NewFile(uintptr(p[0]), name), os.NewFile(uintptr(p[1]), name), nil
+}
