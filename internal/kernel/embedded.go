@@ -1,0 +1,124 @@
+package kernel
+
+import (
+	"bytes"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// What config(1) puts into a kernel for "options INCLUDE_CONFIG_FILE": one C
+// string of lines, each with configMark and, for included files,
+// includeMark before it, and encoded by vis(3).
+const (
+	configMark  = "_CFG_"
+	includeMark = "###> "
+)
+
+// configFacts is what a kernel configuration turns on.
+type configFacts struct {
+	options     map[string]string // name to value, "" for a flag
+	filesystems []string          // lower case
+	attachments []string          // "ld at virtio", without numbers
+}
+
+// embeddedConfig reads the configuration that is at off of the kernel.
+func (f *elfFile) embeddedConfig(off int64) (configFacts, error) {
+	b := make([]byte, min(f.size-off, maxConfig))
+	if err := readAt(f.r, b, off, f.size); err != nil {
+		return configFacts{}, err
+	}
+	if n := bytes.IndexByte(b, 0); n >= 0 {
+		b = b[:n]
+	}
+	var lines []string
+	for line := range strings.Lines(string(b)) {
+		line = strings.TrimPrefix(line, configMark)
+		lines = append(lines, unvis(strings.TrimPrefix(line, includeMark)))
+	}
+	return parseConfig(lines), nil
+}
+
+// parseConfig reads the statements of a configuration that turn options,
+// file systems and devices on, and takes away what a "no" statement names:
+// wherever that stands, since what config(1) embeds is not in reading order.
+func parseConfig(lines []string) configFacts {
+	on := configFacts{options: map[string]string{}}
+	off := configFacts{options: map[string]string{}}
+	for _, line := range lines {
+		words := strings.Fields(stripComment(line))
+		to := &on
+		if len(words) > 0 && words[0] == "no" {
+			to, words = &off, words[1:]
+		}
+		to.statement(words)
+	}
+	for name := range off.options {
+		delete(on.options, name)
+	}
+	on.filesystems = slices.DeleteFunc(on.filesystems, func(s string) bool { return slices.Contains(off.filesystems, s) })
+	on.attachments = slices.DeleteFunc(on.attachments, func(s string) bool { return slices.Contains(off.attachments, s) })
+	return on
+}
+
+func (c *configFacts) statement(words []string) {
+	if len(words) < 2 {
+		return
+	}
+	switch list := strings.Join(words[1:], " "); {
+	case words[0] == "options":
+		for _, o := range splitList(list) {
+			name, value, _ := strings.Cut(o, "=")
+			c.options[strings.TrimSpace(name)] = strings.Trim(strings.TrimSpace(value), `"\`)
+		}
+	case words[0] == "file-system":
+		for _, fs := range splitList(list) {
+			c.filesystems = append(c.filesystems, strings.ToLower(fs))
+		}
+	case len(words) >= 3 && words[1] == "at":
+		c.attachments = append(c.attachments, baseName(words[0])+" at "+baseName(words[2]))
+	}
+}
+
+// baseName takes the unit from a device: "ld*", "com0" and "isa?" are ld, com
+// and isa. A name that ends in a digit itself is not told apart; none of ours does.
+func baseName(dev string) string { return strings.TrimRight(dev, "*?0123456789") }
+
+func splitList(s string) []string {
+	return strings.FieldsFunc(s, func(r rune) bool { return r == ',' || r == ' ' })
+}
+
+func stripComment(line string) string {
+	quoted := false
+	for i, c := range line {
+		switch {
+		case c == '"':
+			quoted = !quoted
+		case c == '#' && !quoted:
+			return line[:i]
+		}
+	}
+	return line
+}
+
+var visEscape = regexp.MustCompile(`\\([0-7]{3}|\^.|.)`)
+
+// unvis undoes the encodings of vis(3) that a configuration can hold.
+func unvis(s string) string {
+	if !strings.Contains(s, `\`) {
+		return s
+	}
+	return visEscape.ReplaceAllStringFunc(s, func(e string) string {
+		switch e = e[1:]; {
+		case len(e) == 3:
+			return string([]byte{(e[0]-'0')<<6 | (e[1]-'0')<<3 | (e[2] - '0')})
+		case e[0] == '^' && len(e) > 1:
+			return string([]byte{e[1] & 0x1f})
+		case e == "t":
+			return "\t"
+		case e == "s":
+			return " "
+		}
+		return e
+	})
+}

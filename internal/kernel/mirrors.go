@@ -1,0 +1,12 @@
+package kernel
+
+// Where kernels come from when no mirror is given: the only place in the
+// product that names these servers.
+const (
+	// DefaultMirror holds NetBSD's releases: NetBSD-10.1/i386/binary/….
+	DefaultMirror = "https://cdn.netbsd.org/pub/NetBSD"
+	// DefaultDailyMirror holds NetBSD's daily builds: netbsd-11/latest/….
+	DefaultDailyMirror = "https://nycdn.netbsd.org/pub/NetBSD-daily"
+	// DefaultSmolMirror holds smolBSD's kernels, with .sha256 files beside.
+	DefaultSmolMirror = "https://smolbsd.org/assets"
+)

@@ -1,0 +1,114 @@
+package kernel
+
+import (
+	"bytes"
+	"debug/elf"
+	"regexp"
+)
+
+const (
+	scanChunk   = 1 << 20   // bytes read at once
+	scanOverlap = 4 << 10   // bytes of the last chunk that are looked at again
+	scanLimit   = 256 << 20 // bytes of data that are looked through
+	maxConfig   = 4 << 20   // bytes of an embedded configuration
+)
+
+var (
+	netbsdBanner = regexp.MustCompile(`^NetBSD ([0-9][0-9A-Za-z._-]*) \(([0-9A-Za-z._-]+)\)`)
+	linuxBanner  = regexp.MustCompile(`^Linux version ([0-9][0-9A-Za-z.+~_-]*)`)
+)
+
+// banners are the strings of a kernel's data that tell what it is.
+type banners struct {
+	netbsd, netbsdConfig string
+	linux                string
+	config               int64 // offset of the embedded configuration; 0: none
+}
+
+// scan looks through the data of the kernel. Code is left out where there are
+// section headers to tell it from data.
+func (f *elfFile) scan() (banners, error) {
+	var b banners
+	var total uint64
+	for _, r := range f.dataRanges() {
+		if total += r[1]; total > scanLimit {
+			break
+		}
+		if err := f.scanRange(int64(r[0]), int64(r[1]), &b); err != nil {
+			return b, err
+		}
+	}
+	return b, nil
+}
+
+// dataRanges returns offset and size of what holds data in the file.
+func (f *elfFile) dataRanges() [][2]uint64 {
+	var rs [][2]uint64
+	for _, s := range f.sections {
+		if s.typ == elf.SHT_PROGBITS && s.flags&elf.SHF_ALLOC != 0 && s.flags&elf.SHF_EXECINSTR == 0 {
+			rs = append(rs, [2]uint64{s.off, s.size})
+		}
+	}
+	if len(rs) > 0 {
+		return rs
+	}
+	for _, s := range f.segments {
+		if s.typ == elf.PT_LOAD {
+			rs = append(rs, [2]uint64{s.off, s.size})
+		}
+	}
+	return rs
+}
+
+func (f *elfFile) scanRange(off, size int64, b *banners) error {
+	buf := make([]byte, min(size, scanChunk))
+	for done := int64(0); done < size; {
+		n := min(size-done, int64(len(buf)))
+		if err := readAt(f.r, buf[:n], off+done, f.size); err != nil {
+			return err
+		}
+		b.look(buf[:n], off+done)
+		if done+n == size {
+			return nil
+		}
+		done += n - scanOverlap
+	}
+	return nil
+}
+
+// look finds the banners in a chunk that starts at off.
+func (b *banners) look(chunk []byte, off int64) {
+	if b.netbsd == "" {
+		if m := findBanner(chunk, "NetBSD ", netbsdBanner); m != nil {
+			b.netbsd, b.netbsdConfig = string(m[1]), string(m[2])
+		}
+	}
+	if b.linux == "" {
+		if m := findBanner(chunk, "Linux version ", linuxBanner); m != nil {
+			b.linux = string(m[1])
+		}
+	}
+	if b.config == 0 {
+		if bytes.HasPrefix(chunk, []byte(configMark)) {
+			b.config = off
+		} else if n := bytes.Index(chunk, []byte("\x00"+configMark)); n >= 0 {
+			b.config = off + int64(n) + 1
+		}
+	}
+}
+
+// findBanner matches re where prefix is. It is faster than the expression
+// alone.
+func findBanner(b []byte, prefix string, re *regexp.Regexp) [][]byte {
+	for {
+		n := bytes.Index(b, []byte(prefix))
+		if n < 0 {
+			return nil
+		}
+		b = b[n:]
+		if m := re.FindSubmatch(b[:min(len(b), 256)]); m != nil {
+			return m
+		}
+		b = b[len(prefix):]
+	}
+}
