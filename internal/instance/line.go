@@ -1,0 +1,121 @@
+package instance
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/fakecracker/fakecracker/internal/agent"
+	"github.com/fakecracker/fakecracker/internal/agent/wire"
+)
+
+// lastWordsLimit is how long what the agent said before the VM ended may be
+// on its way through our own stack.
+const lastWordsLimit = 100 * time.Millisecond
+
+// lineState is what the agent's line has told.
+type lineState struct {
+	line    *agent.Line   // nil until it is open
+	started bool          // the service runs
+	exited  bool          // the service has ended
+	ended   bool          // the line was closed
+	changed chan struct{} // closed and replaced at each change
+}
+
+// follow opens the line to the agent and notes what it says, until the line
+// or ctx ends.
+func (i *Instance) follow(ctx context.Context, key []byte) {
+	defer i.note(func(l *lineState) { l.ended = true })
+	line, err := i.openLine(ctx, key)
+	if err != nil {
+		if ctx.Err() == nil {
+			i.trouble(fmt.Sprintf("the agent can't be reached: %v", err))
+		}
+		return
+	}
+	defer line.Close()
+	i.at(func(t *Timeline) { t.Init = i.since() })
+	i.note(func(l *lineState) { l.line = line })
+	for {
+		m, err := line.Next(ctx)
+		if err != nil {
+			return // it ends with the guest, which Wait tells about
+		}
+		i.heard(m)
+	}
+}
+
+// openLine dials the agent's port as soon as the guest is on the network.
+func (i *Instance) openLine(ctx context.Context, key []byte) (*agent.Line, error) {
+	conn, err := i.stack.DialWait(ctx, i.plan.Config.LinePort())
+	if err != nil {
+		return nil, err
+	}
+	return agent.Connect(ctx, conn, key)
+}
+
+// heard notes one message of the agent.
+func (i *Instance) heard(m wire.Message) {
+	switch m := m.(type) {
+	case wire.Started:
+		i.note(func(l *lineState) { l.started = true })
+	case wire.Exited:
+		i.mu.Lock()
+		i.result.Exit = m.Code
+		i.mu.Unlock()
+		i.note(func(l *lineState) { l.exited = true })
+	case wire.Error:
+		i.trouble(m.Text)
+	}
+}
+
+func (i *Instance) trouble(text string) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.result.Trouble = text
+}
+
+// note changes the line's state and wakes those who wait for it.
+func (i *Instance) note(change func(*lineState)) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	change(&i.line)
+	close(i.line.changed)
+	i.line.changed = make(chan struct{})
+}
+
+// await waits until the line's state is what ok wants, the line or the
+// instance has ended, or ctx has. It reports whether ok was reached.
+func (i *Instance) await(ctx context.Context, ok func(lineState) bool) bool {
+	for {
+		i.mu.Lock()
+		state := i.line
+		i.mu.Unlock()
+		if ok(state) {
+			return true
+		}
+		if state.ended {
+			return false
+		}
+		select {
+		case <-state.changed:
+		case <-ctx.Done():
+			return false
+		case <-i.done:
+			return false
+		}
+	}
+}
+
+// lastWords gives the line a moment to deliver what the agent said before the
+// VM ended.
+func (i *Instance) lastWords() {
+	ctx, cancel := context.WithTimeout(context.Background(), lastWordsLimit)
+	defer cancel()
+	i.mu.Lock()
+	open := i.line.line != nil
+	i.mu.Unlock()
+	if open {
+		i.await(ctx, func(l lineState) bool { return l.exited || l.ended })
+	}
+}

@@ -1,0 +1,66 @@
+package instance
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// ErrEnded is wrapped by Ready's error where the instance ended first.
+var ErrEnded = errors.New("it ended before it was ready")
+
+// Ready waits until every exposed or published port of the guest accepts a
+// connection; where there is none, until the agent has started the service. A
+// guest with an init of its own and no port is ready when it runs.
+func (i *Instance) Ready(ctx context.Context) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	go func() {
+		select {
+		case <-i.vm.Done():
+			cancel(ErrEnded)
+		case <-ctx.Done():
+		}
+	}()
+	if err := i.ready(ctx); err != nil {
+		return fmt.Errorf("wait for %s: %w", i.Name(), err)
+	}
+	i.stack.MarkReady()
+	return nil
+}
+
+func (i *Instance) ready(ctx context.Context) error {
+	ports := i.readyPorts()
+	for _, port := range ports {
+		if err := i.stack.WaitPort(ctx, port); err != nil {
+			return cause(ctx, fmt.Errorf("port %d of the guest: %w", port, err))
+		}
+	}
+	if len(ports) == 0 {
+		if i.plan.Options.Boot == BootGuest {
+			return nil
+		}
+		if !i.await(ctx, func(l lineState) bool { return l.started || l.exited }) {
+			return cause(ctx, errors.New("the agent's line is closed"))
+		}
+	}
+	i.at(func(t *Timeline) { t.Ready = i.since() })
+	return nil
+}
+
+// readyPorts are the guest's ports that must accept.
+func (i *Instance) readyPorts() []uint16 {
+	o := i.plan.Options
+	ports := slices.Concat(o.Image.Config.Expose, o.Ports)
+	slices.Sort(ports)
+	return slices.Compact(ports)
+}
+
+// cause returns why ctx ended, if it has, else err.
+func cause(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return err
+}

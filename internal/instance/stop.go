@@ -1,0 +1,102 @@
+package instance
+
+import (
+	"context"
+	"time"
+
+	"github.com/fakecracker/fakecracker/internal/machine"
+)
+
+// How says by what means an instance was stopped.
+type How string
+
+// The means, in the order in which they are tried.
+const (
+	ByAgent How = "its agent"    // the agent ended the service and the guest
+	ByACPI  How = "ACPI"         // the guest obeyed its power button
+	ByKill  How = "force"        // QEMU was killed
+	Itself  How = "its own will" // it had ended already
+)
+
+// acpiLimit is how long a guest gets to obey its power button: those that do
+// begin within a second.
+const acpiLimit = 5 * time.Second
+
+// grace is what the guest may take beyond the service's time to sync its
+// disks and end, under software emulation.
+const grace = 5 * time.Second
+
+// Stop ends the instance cleanly: by the agent's line, else by ACPI, else it
+// kills it. It returns when all of it is gone. When ctx ends it is killed at
+// once.
+func (i *Instance) Stop(ctx context.Context) How {
+	for _, try := range []struct {
+		how How
+		ask func(context.Context) bool
+	}{{ByAgent, i.stopByAgent}, {ByACPI, i.stopByACPI}} {
+		select {
+		case <-i.vm.Done():
+			<-i.done
+			return Itself
+		default:
+		}
+		if try.ask(ctx) {
+			<-i.done
+			return try.how
+		}
+	}
+	i.Kill()
+	return ByKill
+}
+
+// Kill ends the instance at once.
+func (i *Instance) Kill() {
+	i.vm.Kill()
+	<-i.done
+}
+
+// stopByAgent asks the agent, and reports whether the VM ended by it.
+func (i *Instance) stopByAgent(ctx context.Context) bool {
+	i.mu.Lock()
+	line := i.line.line
+	i.mu.Unlock()
+	if line == nil {
+		return false
+	}
+	limit := i.plan.Options.StopTimeout
+	ctx, cancel := context.WithTimeout(ctx, limit+grace)
+	defer cancel()
+	if err := line.Stop(ctx, "", limit); err != nil {
+		i.plan.Options.Logger.Info("ask the agent to stop", "instance", i.Name(), "error", err)
+		return false
+	}
+	return i.ends(ctx)
+}
+
+// stopByACPI presses the power button, if the kernel has one.
+func (i *Instance) stopByACPI(ctx context.Context) bool {
+	m := i.plan.Machine
+	if m.Type != machine.TypePC || m.NoACPI {
+		return false // microvm's has no effect
+	}
+	if info := i.plan.Options.Kernel.Info; info.OS == machine.NetBSD && !info.ACPI {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(ctx, acpiLimit)
+	defer cancel()
+	if err := i.vm.PowerDown(ctx); err != nil {
+		i.plan.Options.Logger.Info("press the power button", "instance", i.Name(), "error", err)
+		return false
+	}
+	return i.ends(ctx)
+}
+
+// ends waits for the VM's end and reports whether it came.
+func (i *Instance) ends(ctx context.Context) bool {
+	select {
+	case <-i.vm.Done():
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
