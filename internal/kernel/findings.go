@@ -79,10 +79,10 @@ func (i Info) protocolFindings() []finding {
 		f.remedy = `add "options MULTIBOOT", or: fakecracker kernel fetch netbsd-10.1-i386`
 	case slices.Contains(i.Boot, BootXenPVH):
 		f.text = "without PVH for QEMU: its PVH entry is for Xen only"
-		f.remedy = "NetBSD 11 and later have it: fakecracker kernel fetch smol-amd64"
+		f.remedy = "NetBSD 11 and later have it: fakecracker kernel fetch netbsd-11.0-amd64"
 	default:
 		f.text = "without PVH: QEMU can't start it directly"
-		f.remedy = "a MICROVM configuration has it: fakecracker kernel config --arch amd64, or: fakecracker kernel fetch smol-amd64"
+		f.remedy = `add "options XENPVHVM", or: fakecracker kernel fetch netbsd-11.0-amd64`
 	}
 	return []finding{f}
 }

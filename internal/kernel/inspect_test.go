@@ -147,11 +147,11 @@ func TestCanBoot(t *testing.T) {
 		},
 		{
 			"xen only by symbol", change(without(netbsdAMD64(), "start_pvh"), func(k *testELF) { k.symbols = append(k.symbols, "start_xenpvh") }), "pc",
-			"NetBSD/amd64 11.0_BETA without PVH for QEMU: its PVH entry is for Xen only (NetBSD 11 and later have it: fakecracker kernel fetch smol-amd64)",
+			"NetBSD/amd64 11.0_BETA without PVH for QEMU: its PVH entry is for Xen only (NetBSD 11 and later have it: fakecracker kernel fetch netbsd-11.0-amd64)",
 		},
 		{
 			"xen only by version", change(netbsdAMD64(), func(k *testELF) { k.symbols = nil; k.data = "\x00NetBSD 10.1 (GENERIC)\x00" }), "pc",
-			"NetBSD/amd64 10.1 without PVH for QEMU: its PVH entry is for Xen only (NetBSD 11 and later have it: fakecracker kernel fetch smol-amd64)",
+			"NetBSD/amd64 10.1 without PVH for QEMU: its PVH entry is for Xen only (NetBSD 11 and later have it: fakecracker kernel fetch netbsd-11.0-amd64)",
 		},
 		{
 			"no disk driver", without(netbsdI386(), "ld_virtio_ca"), "pc",
@@ -166,11 +166,15 @@ func TestCanBoot(t *testing.T) {
 			`NetBSD/amd64 11.0_BETA: no virtio over PCI: "virtio at pci" is not in it (it boots on microvm)`,
 		},
 		{
-			"another system", testELF{machine: elf.EM_386, header: multibootWords, data: "hello"}, "pc",
+			"another system",
+			testELF{machine: elf.EM_386, header: multibootWords, data: "hello"},
+			"pc",
 			"unknown system/i386: neither NetBSD nor Linux by its version string (only these two are supported)",
 		},
 		{
-			"linux without pvh", testELF{machine: elf.EM_X86_64, data: "Linux version 6.1.0 (x)"}, "pc",
+			"linux without pvh",
+			testELF{machine: elf.EM_X86_64, data: "Linux version 6.1.0 (x)"},
+			"pc",
 			"Linux/amd64 6.1.0 without PVH: QEMU can't start it directly (import its bzImage, or build it with CONFIG_PVH=y)",
 		},
 		{"linux vmlinux", testELF{machine: elf.EM_X86_64, notes: []testNote{pvhNote}, data: "Linux version 6.1.0 (x)"}, "pc", ""},

@@ -5,8 +5,10 @@ package kernel
 const (
 	// DefaultMirror holds NetBSD's releases: NetBSD-10.1/i386/binary/….
 	DefaultMirror = "https://cdn.netbsd.org/pub/NetBSD"
-	// DefaultDailyMirror holds NetBSD's daily builds: netbsd-11/latest/….
-	DefaultDailyMirror = "https://nycdn.netbsd.org/pub/NetBSD-daily"
+	// DefaultArchive is asked for releases that are not, or no longer, there.
+	DefaultArchive = "https://archive.netbsd.org/pub/NetBSD-archive"
+	// DefaultDaily holds NetBSD's daily builds: netbsd-11/latest/….
+	DefaultDaily = "https://nycdn.netbsd.org/pub/NetBSD-daily"
 	// DefaultSmolMirror holds smolBSD's kernels, with .sha256 files beside.
 	DefaultSmolMirror = "https://smolbsd.org/assets"
 )
