@@ -1,0 +1,107 @@
+package cli
+
+import (
+	"context"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fakecracker/fakecracker/internal/kernel"
+	"github.com/fakecracker/fakecracker/internal/source/debian"
+)
+
+// fetchFlags say where a kernel is fetched from.
+type fetchFlags struct {
+	mirror     string
+	smolMirror string
+}
+
+func newKernelFetch(a *app) *cobra.Command {
+	var f fetchFlags
+	var list bool
+	c := &cobra.Command{
+		Use:   "fetch NAME",
+		Short: "Fetch a kernel, checked against its published digest",
+		Long: `Fetch a kernel: a NetBSD release's, smolBSD's, or Debian's for Linux guests. It
+is checked against the published digest, and a download that was broken off
+goes on where it stopped. --list prints the names.`,
+		Example: `  fakecracker kernel fetch netbsd-10.1-i386
+  fakecracker kernel fetch --mirror /mnt/NetBSD netbsd-10.1-i386
+  fakecracker kernel fetch linux`,
+		Args: func(c *cobra.Command, args []string) error {
+			if list {
+				return exactArgs(0)(c, args)
+			}
+			return exactArgs(1)(c, args)
+		},
+		RunE: func(c *cobra.Command, args []string) error {
+			if list {
+				return a.printCatalog()
+			}
+			home, err := a.home()
+			if err != nil {
+				return err
+			}
+			in := watchInterrupts()
+			defer in.close()
+			ctx, cancel := in.context(c.Context())
+			defer cancel()
+			k, err := a.fetchKernel(ctx, home, args[0], f, &status{w: a.err})
+			if err != nil {
+				return interrupted(ctx, err)
+			}
+			return a.printKernel(k)
+		},
+	}
+	c.Flags().StringVar(&f.mirror, "mirror", "", "`ADDRESS` or folder that holds NetBSD's releases")
+	c.Flags().StringVar(&f.smolMirror, "smol-mirror", "", "`ADDRESS` or folder that holds smolBSD's kernels")
+	c.Flags().BoolVar(&list, "list", false, "list the names that can be fetched")
+	return c
+}
+
+func (a *app) printCatalog() error {
+	t := newTable(a.out, "NAME", "GUEST", "WHAT")
+	for _, r := range kernel.Catalog() {
+		t.row(r.Name, r.OS+"/"+r.Arch, r.Text)
+	}
+	return t.flush()
+}
+
+// fetchKernel fetches a kernel into the store, with progress.
+func (a *app) fetchKernel(ctx context.Context, home, name string, f fetchFlags, st *status) (kernel.Kernel, error) {
+	st.line("kernel", "%-22s fetching", name)
+	bar := newBar(st, "kernel "+name)
+	defer bar.finish()
+	return a.kernelStore(home).Fetch(ctx, name, kernel.FetchOptions{
+		Mirror:     f.mirror,
+		SmolMirror: f.smolMirror,
+		CacheDir:   filepath.Join(home, "cache/downloads"),
+		Packages:   linuxPackages{a.debian(home, st)},
+		Progress:   bar.set,
+	})
+}
+
+// debian returns the source of Debian packages with its state below home.
+func (a *app) debian(home string, st *status) *debian.Source {
+	return &debian.Source{
+		Dir:      filepath.Join(home, "cache/apt"),
+		Arch:     "amd64",
+		Progress: func(text string) { st.line("packages", "%s", text) },
+	}
+}
+
+// linuxPackages finds Linux kernels among Debian's packages.
+type linuxPackages struct{ source *debian.Source }
+
+// LinuxKernel implements kernel.Packages.
+func (p linuxPackages) LinuxKernel(ctx context.Context, arch string) (kernel.Bundle, error) {
+	k, err := p.source.LinuxKernel(ctx, arch)
+	if err != nil {
+		return kernel.Bundle{}, err
+	}
+	b := kernel.Bundle{Image: k.Image, Origin: k.Origin}
+	for _, f := range k.Files {
+		b.Files = append(b.Files, kernel.BundleFile{Path: f.Path, Open: f.Open})
+	}
+	return b, nil
+}

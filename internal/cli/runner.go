@@ -1,0 +1,195 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"path/filepath"
+	"time"
+
+	"github.com/fakecracker/fakecracker/internal/image"
+	"github.com/fakecracker/fakecracker/internal/instance"
+	"github.com/fakecracker/fakecracker/internal/kernel"
+	"github.com/fakecracker/fakecracker/internal/machine"
+	"github.com/fakecracker/fakecracker/internal/machine/qemu"
+	"github.com/fakecracker/fakecracker/internal/network"
+	"github.com/fakecracker/fakecracker/internal/ship"
+)
+
+// A runner is one use of run: its flags, and what becomes of them.
+type runner struct {
+	app   *app
+	flags runFlags
+	ship  string
+	began time.Time // the time line's zero
+
+	publish []network.Publish
+	memory  int64
+	guest   image.Guest
+	subnet  netip.Prefix
+
+	home    string
+	status  *status
+	console io.Writer // receives the guest's console
+	accel  qemu.Accel
+}
+
+// prepare does all that comes before the VM: kernel, files, disk.
+func (r *runner) prepare(ctx context.Context) (*instance.Plan, error) {
+	var err error
+	if r.home, err = r.app.home(); err != nil {
+		return nil, err
+	}
+	r.status = &status{w: r.app.err, quiet: r.flags.quiet || r.flags.dryRun}
+	s, k, err := r.shipAndKernel(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.chooseAccel(ctx); err != nil {
+		return nil, err
+	}
+	img, err := r.build(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	p, err := instance.Prepare(ctx, r.options(img, k))
+	if err != nil {
+		return nil, err
+	}
+	how := "in " + formatElapsed(p.Disk.Elapsed)
+	if p.Disk.Cached {
+		how = "cached"
+	}
+	r.status.line("disk", "%-22s %s", p.Disk.FS+" "+formatSize(p.Disk.Size), how)
+	return p, nil
+}
+
+// shipAndKernel loads the ship and finds a kernel for its guest. Each may
+// decide the guest where the user did not.
+func (r *runner) shipAndKernel(ctx context.Context) (ship.Ship, kernel.Kernel, error) {
+	var k kernel.Kernel
+	var err error
+	if r.flags.kernel != "" {
+		if k, err = r.namedKernel(r.flags.kernel); err != nil {
+			return ship.Ship{}, k, err
+		}
+		if r.guest.OS == "" {
+			r.guest = image.Guest{OS: k.Info.OS, Arch: k.Info.Arch}
+		}
+	}
+	s, err := r.app.loadShip(ctx, r.ship, r.guest)
+	if err != nil {
+		return s, k, err
+	}
+	r.guest = completeGuest(r.guest, s.Guest, k)
+	s.Guest = r.guest
+	if r.flags.kernel == "" {
+		if k, err = r.anyKernel(ctx); err != nil {
+			return s, k, err
+		}
+	}
+	r.status.line("kernel", "%-22s %s", k.Name(), k.Info)
+	return s, k, nil
+}
+
+// completeGuest settles the guest: what the user asked for, else the ship's,
+// else the kernel's, else NetBSD/i386, which the project is for.
+func completeGuest(asked, ships image.Guest, k kernel.Kernel) image.Guest {
+	g := asked
+	if g.OS == "" {
+		g = ships
+	}
+	if g.OS == "" {
+		g.OS = machine.NetBSD
+	}
+	if g.Arch == "" && ships.OS == g.OS {
+		g.Arch = ships.Arch
+	}
+	if g.Arch == "" && k.Info.OS == g.OS {
+		g.Arch = k.Info.Arch
+	}
+	if g.Arch == "" {
+		g.Arch = map[string]string{machine.NetBSD: "i386", machine.Linux: "amd64"}[g.OS]
+	}
+	return g
+}
+
+// chooseAccel proves which accelerator works, unless the user says it.
+func (r *runner) chooseAccel(ctx context.Context) error {
+	if r.flags.accel != "" {
+		r.accel = qemu.Accel{Name: r.flags.accel}
+		return nil
+	}
+	var d qemu.Driver
+	var err error
+	r.accel, err = d.ProbeAccel(ctx, filepath.Join(r.home, "cache"))
+	return err
+}
+
+func (r *runner) options(img image.Image, k kernel.Kernel) instance.Options {
+	o := instance.Options{
+		Name:        r.flags.name,
+		Image:       img,
+		Kernel:      k,
+		Machine:     r.flags.machine,
+		Boot:        instance.Boot(r.flags.boot),
+		Memory:      r.memory,
+		CPUs:        r.flags.cpus,
+		Env:         r.flags.env,
+		Subnet:      r.subnet,
+		Append:      r.flags.append,
+		Accel:       r.accel.Name,
+		StopTimeout: r.flags.stopTimeout,
+		Home:        r.home,
+		Began:       r.began,
+	}
+	if r.flags.dryRun && o.Name == "" {
+		o.Name = img.Name // the same command every time
+	}
+	for _, p := range r.publish {
+		o.Ports = append(o.Ports, p.Guest)
+	}
+	return o
+}
+
+// dryRun prints the command that runs the same machine by hand.
+func (r *runner) dryRun(ctx context.Context) error {
+	p, err := r.prepare(ctx)
+	if err != nil {
+		return err
+	}
+	words, err := p.Command(r.publish)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(r.app.out, qemu.Quote(words))
+	return err
+}
+
+// boot runs the ship, once more under TCG if its accelerator turns out to
+// hang it.
+func (r *runner) boot(ctx context.Context) error {
+	in := watchInterrupts()
+	defer in.close()
+	err := r.bootOnce(ctx, in)
+	if !errors.Is(err, errHung) {
+		return err
+	}
+	var d qemu.Driver
+	if err := d.RememberBad(filepath.Join(r.home, "cache"), r.accel.Name); err != nil {
+		return err
+	}
+	r.status.line("vm", "it hung under %s: once more under software emulation, which is remembered until the host restarts", r.accel.Name)
+	r.flags.accel = "tcg"
+	return r.bootOnce(ctx, in)
+}
+
+// formatElapsed writes a duration for people: "41 ms", "1.04 s".
+func formatElapsed(d time.Duration) string {
+	if d < time.Second {
+		return fmt.Sprintf("%d ms", d.Milliseconds())
+	}
+	return fmt.Sprintf("%.2f s", d.Seconds())
+}

@@ -1,0 +1,184 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/fakecracker/fakecracker/internal/instance"
+	"github.com/fakecracker/fakecracker/internal/machine"
+	"github.com/fakecracker/fakecracker/internal/network"
+)
+
+// errHung says that a guest wrote nothing under an accelerator.
+var errHung = errors.New("the guest hung under its accelerator")
+
+// watchdog is how long a guest may be silent after its start under an
+// accelerator. A kernel writes its first line within a fraction of a second
+// there.
+const watchdog = 10 * time.Second
+
+// exitKilled is the exit code of an instance that was ended by force, as a
+// shell has it for SIGKILL.
+const exitKilled = 137
+
+// A session is a running instance and its user at the console.
+type session struct {
+	*runner
+	instance *instance.Instance
+	in       *interrupts
+}
+
+// bootOnce boots the ship and stays with it until it ends.
+func (r *runner) bootOnce(ctx context.Context, in *interrupts) error {
+	prepCtx, cancel := in.context(ctx)
+	defer cancel()
+	inst, err := r.start(prepCtx)
+	if err != nil {
+		return interrupted(prepCtx, err)
+	}
+	s := &session{runner: r, instance: inst, in: in}
+	return s.attend(ctx)
+}
+
+// start prepares and starts the instance. Its ports are taken before anything
+// is built, so that one that is not free is found out at once.
+func (r *runner) start(ctx context.Context) (*instance.Instance, error) {
+	listeners, err := network.Listen(ctx, r.publish...)
+	if err != nil {
+		return nil, err
+	}
+	p, err := r.prepare(ctx)
+	if err != nil {
+		for _, l := range listeners {
+			err = errors.Join(err, l.Close())
+		}
+		return nil, err
+	}
+	c := instance.Connection{Listeners: listeners, Console: r.console}
+	if r.accel.Name != "tcg" {
+		c.Watchdog = watchdog
+	}
+	r.status.line("vm", "%-22s %s on %s, %s", p.Options.Name, p.Machine.Type, r.accel, formatMemory(p.Machine.Memory))
+	return p.Start(ctx, c)
+}
+
+// attend connects the terminal, tells when the service answers, and waits for
+// the end.
+func (s *session) attend(ctx context.Context) (err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	var owned sync.WaitGroup
+	defer owned.Wait()
+	defer cancel()
+	tty, err := rawTerminal(s.app.in)
+	if err != nil {
+		s.instance.Kill()
+		return err
+	}
+	s.status.setRaw(tty != nil)
+	defer func() { err = errors.Join(err, tty.restore()) }()
+	keys := &consoleKeys{guest: s.instance.Console(), action: s.in.ask}
+	if f, ok := s.app.in.(*os.File); ok {
+		owned.Go(func() {
+			if err := copyKeys(ctx, f, keys); err != nil {
+				s.status.line("console", "%v", err)
+			}
+		})
+	}
+	owned.Go(func() { s.announce(ctx) })
+	return s.wait(ctx, tty)
+}
+
+// announce tells when the service answers, and where.
+func (s *session) announce(ctx context.Context) {
+	if err := s.instance.Ready(ctx); err != nil {
+		return // it ended or is being ended, which wait tells about
+	}
+	s.status.line("boot", "%s", s.instance.Times())
+	for _, p := range s.instance.Ports() {
+		s.status.line("open", "http://%-15s (Ctrl-C stops it)", p.Addr())
+	}
+}
+
+// wait waits for the instance's end, by itself or because the user wants it.
+func (s *session) wait(ctx context.Context, tty *terminal) error {
+	select {
+	case <-s.instance.Done():
+	case <-s.in.stopped:
+		return s.stop(ctx, tty)
+	}
+	if err := tty.restore(); err != nil {
+		return err
+	}
+	s.status.setRaw(false)
+	return s.judge(s.instance.Wait())
+}
+
+// stop ends the instance as the user wants it, and says by what means.
+func (s *session) stop(ctx context.Context, tty *terminal) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var owned sync.WaitGroup
+	defer owned.Wait()
+	owned.Go(func() {
+		select {
+		case <-s.in.killed:
+			cancel()
+			s.instance.Kill()
+		case <-s.instance.Done():
+		}
+	})
+	begun := time.Now()
+	how := s.instance.Stop(ctx)
+	if err := tty.restore(); err != nil {
+		return err
+	}
+	s.status.setRaw(false)
+	s.status.line("stopped", "by %s in %s", how, formatElapsed(time.Since(begun)))
+	if how == instance.ByKill {
+		return &exitError{code: exitKilled}
+	}
+	return nil
+}
+
+// judge turns how the instance ended by itself into an exit code.
+func (s *session) judge(r instance.Result) error {
+	switch {
+	case r.End.Reason == machine.Hung && s.accel.Name != "tcg":
+		return errHung
+	case r.Exit > 0:
+		return s.exited(r)
+	case r.Exit == 0, r.End.Reason == machine.PoweredOff, r.End.Reason == machine.Rebooted:
+		s.status.line("ended", "%s", endText(r))
+		return nil
+	default:
+		return fmt.Errorf("%s: %s", s.instance.Name(), endText(r))
+	}
+}
+
+// exited returns the service's own exit code, with the agent's word where the
+// service did not even start.
+func (s *session) exited(r instance.Result) error {
+	if r.Trouble != "" && (r.Exit == exitNotExec || r.Exit == exitNotFound) {
+		return &exitError{r.Exit, fmt.Errorf("%s: %s", s.instance.Name(), r.Trouble)}
+	}
+	s.status.line("ended", "%s", endText(r))
+	return &exitError{code: r.Exit}
+}
+
+func endText(r instance.Result) string {
+	text := r.End.String()
+	if r.Exit >= 0 {
+		text = fmt.Sprintf("the service exited with code %d", r.Exit)
+	}
+	if r.Trouble != "" {
+		text += " (" + r.Trouble + ")"
+	}
+	return text
+}
+
+// formatMemory writes a guest's memory as it was asked for: "128 MB".
+func formatMemory(n int64) string { return fmt.Sprintf("%d MB", n>>20) }

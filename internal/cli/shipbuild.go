@@ -1,0 +1,35 @@
+package cli
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+
+	"github.com/fakecracker/fakecracker/internal/build"
+	"github.com/fakecracker/fakecracker/internal/image"
+	"github.com/fakecracker/fakecracker/internal/ship"
+)
+
+// loadShip reads a ship for a guest, whose fields may be empty.
+func (a *app) loadShip(ctx context.Context, path string, g image.Guest) (ship.Ship, error) {
+	return ship.Load(ctx, path, ship.Options{Guest: g, Home: a.getenv("HOME"), Environ: os.Environ()})
+}
+
+// build makes the ship's image, or finds it in the cache, and tells what is
+// worth knowing of it.
+func (r *runner) build(ctx context.Context, s ship.Ship) (image.Image, error) {
+	img, report, err := build.Build(ctx, s, build.Options{
+		Guest:  r.guest,
+		Cache:  filepath.Join(r.home, "cache"),
+		Debian: r.app.debian(r.home, r.status),
+	})
+	if err != nil {
+		return img, err
+	}
+	how := "built in " + formatElapsed(report.Elapsed)
+	if report.Cached {
+		how = "cached"
+	}
+	r.status.line("ship", "%-22s %d files, %s, %s", img.Name, img.Tree.Len(), formatSize(img.Tree.Size()), how)
+	return img, nil
+}
