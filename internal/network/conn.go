@@ -52,6 +52,14 @@ func hostError(call string, err error) error {
 	return op
 }
 
+// hostErrno returns a netstack error as the host's system call would have it.
+func hostErrno(call string, terr tcpip.Error) error {
+	if errno := errnoOf(terr.String()); errno != 0 {
+		return os.NewSyscallError(call, errno)
+	}
+	return errors.New(terr.String())
+}
+
 // errnoOf returns the error number of a netstack error, given by its text:
 // gonet passes on nothing else. 0 when there is none.
 func errnoOf(text string) syscall.Errno {

@@ -2,11 +2,9 @@ package network
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"net/netip"
-	"os"
 	"strconv"
 
 	"gvisor.dev/gvisor/pkg/tcpip"
@@ -75,7 +73,7 @@ func (s *Stack) connect(ctx context.Context, to netip.AddrPort) (*Conn, error) {
 	var wq waiter.Queue
 	ep, terr := s.ns.NewEndpoint(tcp.ProtocolNumber, ipv4.ProtocolNumber, &wq)
 	if terr != nil {
-		return nil, connectError(terr)
+		return nil, hostErrno("connect", terr)
 	}
 	ep.SocketOptions().SetDelayOption(false) // as TCP_NODELAY
 	entry, connected := waiter.NewChannelEntry(waiter.WritableEvents)
@@ -91,7 +89,7 @@ func (s *Stack) connect(ctx context.Context, to netip.AddrPort) (*Conn, error) {
 	}
 	if terr != nil {
 		ep.Close()
-		return nil, connectError(terr)
+		return nil, hostErrno("connect", terr)
 	}
 	return &Conn{TCPConn: gonet.NewTCPConn(&wq, ep), ep: ep}, nil
 }
@@ -106,13 +104,4 @@ func (s *Stack) await(ctx context.Context, event <-chan struct{}) error {
 	case <-s.done:
 		return net.ErrClosed
 	}
-}
-
-// connectError returns a netstack error as the host's connect(2) would have
-// it.
-func connectError(terr tcpip.Error) error {
-	if errno := errnoOf(terr.String()); errno != 0 {
-		return os.NewSyscallError("connect", errno)
-	}
-	return errors.New(terr.String())
 }

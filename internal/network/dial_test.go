@@ -82,12 +82,19 @@ func TestDialEndsWithContextAndStack(t *testing.T) {
 	}
 }
 
+func TestWaitPortListening(t *testing.T) {
+	s, g := pair(t)
+	g.http(80)
+	if err := s.WaitPort(patient(t), 80); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestWaitPort(t *testing.T) {
 	tests := map[string]struct {
 		guestAfter, listenAfter time.Duration
 	}{
-		"listening already":      {},
-		"listening later":        {listenAfter: 50 * time.Millisecond},
+		"guest there":            {listenAfter: 50 * time.Millisecond},
 		"guest later":            {guestAfter: 50 * time.Millisecond},
 		"guest later, then port": {guestAfter: 50 * time.Millisecond, listenAfter: 50 * time.Millisecond},
 	}

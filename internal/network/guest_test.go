@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"sync"
 	"testing"
 	"time"
 
@@ -32,6 +33,7 @@ type guest struct {
 	ep   *channel.Endpoint
 	stop context.CancelFunc
 	done chan struct{}
+	once sync.Once
 }
 
 var guestMAC = net.HardwareAddr{0x52, 0x54, 0, 0x12, 0x34, 0x56}
@@ -108,10 +110,13 @@ func (g *guest) run(ctx context.Context, conn net.Conn) {
 	<-in
 }
 
+// close ends the guest as if its QEMU was killed.
 func (g *guest) close() {
-	g.stop()
-	<-g.done
-	g.ns.Destroy()
+	g.once.Do(func() {
+		g.stop()
+		<-g.done
+		g.ns.Destroy()
+	})
 }
 
 // listen accepts connections on a port of the guest.

@@ -22,8 +22,8 @@ type Publish struct {
 // with an IPv6 HOST in brackets. HOST is 127.0.0.1 unless given; without PORT,
 // or with 0, a free port of the host is taken, as docker does.
 func ParsePublish(text string) (Publish, error) {
-	spec, proto, _ := strings.Cut(text, "/")
-	if proto != "" && proto != "tcp" {
+	spec, proto, named := strings.Cut(text, "/")
+	if named && proto != "tcp" {
 		return Publish{}, fmt.Errorf("publish %q: only tcp ports can be published", text)
 	}
 	host, ports, err := splitHost(spec)

@@ -14,6 +14,11 @@ import (
 const (
 	minGap = time.Millisecond
 	maxGap = 20 * time.Millisecond
+	// answerTime is how long the guest's first frame is taken for the
+	// beginning of its answer to an attempt that is under way: it asks for
+	// our hardware address before it answers. A second attempt meanwhile
+	// would only give its service a connection that nobody uses.
+	answerTime = 5 * time.Millisecond
 	// patience is how long an attempt may stay unanswered. It ends before
 	// TCP's first repetition, after a second, which is too late to be of use:
 	// the next attempts have long been made.
@@ -116,7 +121,11 @@ func (s *Stack) knock(ctx context.Context, to netip.AddrPort, enough <-chan stru
 		case <-first:
 			first = nil
 			gap = minGap
-			timer.Reset(0)
+			if pending > 0 {
+				timer.Reset(answerTime)
+			} else {
+				timer.Reset(0)
+			}
 		case k := <-results:
 			pending--
 			if k.conn != nil {
