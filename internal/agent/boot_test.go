@@ -1,0 +1,286 @@
+package agent_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/fakecracker/fakecracker/internal/agent"
+	"github.com/fakecracker/fakecracker/internal/agent/wire"
+)
+
+const bootTime = 60 * time.Second
+
+// TestBoot starts a service in a real guest, asks it what it was given, stops
+// it over the line, and expects the machine to end by itself.
+func TestBoot(t *testing.T) {
+	for _, g := range guests() {
+		t.Run(g.name, func(t *testing.T) {
+			g.need(t)
+			config := bootConfig(g)
+			m := g.boot(t, config)
+			line := m.connect(t, config.Key)
+			if h := line.Hello(); h.OS != g.target.OS || h.Arch != g.target.Arch || h.Source == "" || h.Times.Network == 0 {
+				t.Errorf("hello %+v: want %s with source and times", h, g.target)
+			}
+			if _, err := line.Ping(t.Context()); err != nil {
+				t.Error(err)
+			}
+			started, ok := next(t, line).(wire.Started)
+			if !ok || started.PID < 2 {
+				t.Errorf("first event %+v: want Started", started)
+			}
+			t.Logf("since the kernel's start: %+v, service %v", line.Hello().Times, started.Time)
+			if diff := cmp.Diff(wantFacts, m.facts(t)); diff != "" {
+				t.Errorf("the service's surroundings (-want +got):\n%s", diff)
+			}
+			if err := line.Stop(t.Context(), "", 20*time.Second); err != nil {
+				t.Fatal(err)
+			}
+			if got := next(t, line); got != (wire.Exited{Code: 7}) {
+				t.Errorf("event %+v: want Exited with 7", got)
+			}
+			m.wait(t)
+			if text := m.console.String(); strings.Contains(text, "fakecracker:") {
+				t.Errorf("the agent complained:\n%s", text)
+			}
+		})
+	}
+}
+
+// TestServiceEnds has services that end, or do not even start.
+func TestServiceEnds(t *testing.T) {
+	tests := []struct {
+		name    string
+		args    []string
+		want    wire.Exited
+		console string
+	}{
+		{"with a code", []string{"/bin/service", "exit"}, wire.Exited{Code: 3}, "the service ended with exit status 3"},
+		{"not found", []string{"nothing"}, wire.Exited{Code: 127}, "start nothing: no such program in the guest"},
+	}
+	for _, g := range guests() {
+		for _, tt := range tests {
+			t.Run(g.name+" "+tt.name, func(t *testing.T) {
+				g.need(t)
+				config := bootConfig(g)
+				config.Service.Args = tt.args
+				m := g.boot(t, config)
+				line := m.connect(t, config.Key)
+				event := next(t, line)
+				for ; event != nil; event = next(t, line) {
+					if e, ok := event.(wire.Exited); ok {
+						event = e
+						break
+					}
+				}
+				if event != wire.Message(tt.want) {
+					t.Errorf("event %+v: want %+v", event, tt.want)
+				}
+				m.wait(t)
+				if !strings.Contains(m.console.String(), tt.console) {
+					t.Errorf("console lacks %q:\n%s", tt.console, m.console.String())
+				}
+			})
+		}
+	}
+}
+
+// TestNoConfiguration starts guests without a configuration disk: they say so
+// and end.
+func TestNoConfiguration(t *testing.T) {
+	for _, g := range guests() {
+		t.Run(g.name, func(t *testing.T) {
+			g.need(t)
+			m := g.bootDisk(t, make([]byte, 4096))
+			m.wait(t)
+			if want := "there is no configuration disk"; !strings.Contains(m.console.String(), want) {
+				t.Errorf("console lacks %q:\n%s", want, m.console.String())
+			}
+		})
+	}
+}
+
+func bootConfig(g guest) wire.Config {
+	return wire.Config{
+		Hostname: "harbour",
+		Network: wire.Network{
+			Address: netip.MustParsePrefix("10.0.2.15/24"),
+			Gateway: netip.MustParseAddr("10.0.2.2"),
+			DNS:     []netip.Addr{netip.MustParseAddr("10.0.2.3")},
+		},
+		Service: wire.Service{
+			Args: []string{"service", "one", "two words"},
+			Env:  []string{"SHIP=test", "HOME=/srv"},
+			User: "sailor",
+			Dir:  "/srv",
+		},
+		Key:  bytes.Repeat([]byte{7}, wire.KeySize),
+		Time: time.Now().UnixNano(),
+	}
+}
+
+var wantFacts = map[string]any{
+	"args":     []any{"service", "one", "two words"},
+	"dir":      "/srv",
+	"hostname": "harbour",
+	"uid":      1000.0,
+	"gid":      100.0,
+	"env":      "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/usr/pkg/sbin:/usr/pkg/bin HOME=/srv USER=sailor SHIP=test",
+	"resolv":   "nameserver 10.0.2.3\n",
+	"hosts":    "127.0.0.1\tlocalhost\n127.0.0.1\tharbour\n",
+	"leader":   true,
+	"parent":   1.0,
+	"files":    true,
+	"tmp":      true,
+}
+
+// A machine is a running QEMU.
+type machine struct {
+	cmd                   *exec.Cmd
+	console               bytes.Buffer // to be read after wait
+	linePort, servicePort int
+	ended                 chan struct{} // closed when err is set
+	err                   error
+}
+
+func (g guest) boot(t *testing.T, c wire.Config) *machine {
+	t.Helper()
+	disk, err := wire.EncodeConfig(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g.bootDisk(t, disk)
+}
+
+func (g guest) bootDisk(t *testing.T, config []byte) *machine {
+	t.Helper()
+	dir := t.TempDir()
+	disk := filepath.Join(dir, "config")
+	if err := os.WriteFile(disk, config, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	program, _, err := agent.Binary(t.Context(), g.target.OS, g.target.Arch, filepath.Join(os.TempDir(), "fakecracker-test-agents"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := &machine{linePort: freePort(t), servicePort: freePort(t), ended: make(chan struct{})}
+	args := append(g.arguments(t, dir, program),
+		"-accel", "tcg", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
+		"-m", "256", "-serial", "stdio",
+		"-drive", "if=none,id=root,format=raw,file="+filepath.Join(dir, "root"),
+		"-drive", "if=none,id=config,format=raw,readonly=on,file="+disk,
+		"-device", g.device("blk")+",drive=root",
+		"-device", g.device("blk")+",drive=config",
+		"-netdev", fmt.Sprintf("user,id=net0,hostfwd=tcp:127.0.0.1:%d-:%d,hostfwd=tcp:127.0.0.1:%d-:8080", m.linePort, wire.DefaultPort, m.servicePort),
+		"-device", g.device("net")+",netdev=net0")
+	ctx, cancel := context.WithTimeout(context.Background(), bootTime)
+	m.cmd = exec.CommandContext(ctx, g.qemu, args...)
+	m.cmd.Stdout, m.cmd.Stderr = &m.console, &m.console
+	if err := m.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		defer close(m.ended)
+		m.err = m.cmd.Wait()
+	}()
+	t.Cleanup(func() {
+		cancel()
+		<-m.ended
+	})
+	return m
+}
+
+// connect opens the line, as often as it takes: QEMU's user network accepts
+// before the guest does.
+func (m *machine) connect(t *testing.T, key []byte) *agent.Line {
+	t.Helper()
+	for {
+		line, err := m.dial(t.Context(), key)
+		if err == nil {
+			t.Cleanup(func() { _ = line.Close() })
+			return line
+		}
+		select {
+		case <-m.ended:
+			t.Fatalf("QEMU ended (%v) before the line was open (%v):\n%s", m.err, err, m.console.String())
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+func (m *machine) dial(ctx context.Context, key []byte) (*agent.Line, error) {
+	conn, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", m.linePort))
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	return agent.Connect(ctx, conn, key)
+}
+
+// facts asks the service.
+func (m *machine) facts(t *testing.T) map[string]any {
+	t.Helper()
+	for {
+		conn, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", m.servicePort))
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := io.ReadAll(conn)
+		_ = conn.Close()
+		var got map[string]any
+		if err == nil && json.Unmarshal(text, &got) == nil {
+			return got
+		}
+		select {
+		case <-m.ended:
+			t.Fatalf("QEMU ended before the service answered:\n%s", m.console.String())
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+// wait waits for the guest's own end.
+func (m *machine) wait(t *testing.T) {
+	t.Helper()
+	<-m.ended
+	if m.err != nil {
+		t.Fatalf("QEMU: %v\n%s", m.err, m.console.String())
+	}
+}
+
+func next(t *testing.T, line *agent.Line) wire.Message {
+	t.Helper()
+	m, err := line.Next(t.Context())
+	if err != nil && !errors.Is(err, io.EOF) {
+		t.Fatal(err)
+	}
+	if err != nil {
+		t.Fatal("the guest hung up")
+	}
+	return m
+}
+
+func freePort(t *testing.T) int {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port
+}

@@ -1,0 +1,236 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/fakecracker/fakecracker/internal/agent/wire"
+)
+
+// backlog is how many messages wait for Next. A guest that sends more is
+// held up by its own connection.
+const backlog = 64
+
+// handshakeTime is how long a guest may take from the connection to its
+// hello, which is slow only in a guest that starts up under emulation.
+const handshakeTime = 5 * time.Second
+
+// ErrClosed says that the line was closed by Close.
+var ErrClosed = errors.New("the line to the guest is closed")
+
+// A Line is an open connection to a guest's agent. What the guest sends is
+// limited and decoded, but not to be trusted: the guest may lie.
+type Line struct {
+	conn  net.Conn
+	hello wire.Hello
+
+	events chan wire.Message // closed by read, after err is set
+	err    error             // why events was closed
+	closed chan struct{}
+	once   sync.Once
+	done   sync.WaitGroup
+
+	sending sync.Mutex
+	mu      sync.Mutex
+	pings   map[uint64]chan<- struct{}
+	lastID  uint64
+}
+
+// Connect makes conn, a new connection to the agent's port, a Line: both ends
+// prove that they hold key, and the guest says hello. Where it can't, conn is
+// closed. A key that is not the guest's gives an error after the guest hung
+// up.
+func Connect(ctx context.Context, conn net.Conn, key []byte) (*Line, error) {
+	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
+	hello, err := greet(conn, key)
+	if !stop() {
+		err = errors.Join(ctx.Err(), err)
+	}
+	if err == nil {
+		err = conn.SetDeadline(time.Time{})
+	}
+	if err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	l := &Line{
+		conn:   conn,
+		hello:  hello,
+		events: make(chan wire.Message, backlog),
+		closed: make(chan struct{}),
+		pings:  map[uint64]chan<- struct{}{},
+	}
+	l.done.Go(l.read)
+	return l, nil
+}
+
+func greet(conn net.Conn, key []byte) (wire.Hello, error) {
+	if err := conn.SetDeadline(time.Now().Add(handshakeTime)); err != nil {
+		return wire.Hello{}, err
+	}
+	if err := wire.DialLine(conn, key); err != nil {
+		return wire.Hello{}, err
+	}
+	m, err := wire.ReadMessage(conn)
+	if err != nil {
+		return wire.Hello{}, fmt.Errorf("open the line: %w", err)
+	}
+	hello, ok := m.(wire.Hello)
+	if !ok {
+		return wire.Hello{}, fmt.Errorf("open the line: the guest sent %T before its hello", m)
+	}
+	return hello, nil
+}
+
+// Hello is what the guest said of itself when the line was opened.
+func (l *Line) Hello() wire.Hello { return l.hello }
+
+// Next waits for the guest's next Started, Exited or Error; the first ones
+// retell what happened before the line was open. It returns io.EOF when the
+// guest has hung up, and ErrClosed after Close.
+func (l *Line) Next(ctx context.Context) (wire.Message, error) {
+	select {
+	case m, ok := <-l.events:
+		if !ok {
+			return nil, l.err
+		}
+		return m, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// Stop asks for the clean end of the guest: signal ("" is SIGTERM) to the
+// service, SIGKILL after timeout. It returns when the request is sent; the
+// end itself comes by Next.
+func (l *Line) Stop(ctx context.Context, signal string, timeout time.Duration) error {
+	return l.send(ctx, wire.Stop{Signal: signal, Timeout: timeout})
+}
+
+// Ping asks the agent for a sign of life and returns how long that took. The
+// events before the answer must fit the backlog, or be taken by Next.
+func (l *Line) Ping(ctx context.Context) (time.Duration, error) {
+	begun := time.Now()
+	id, answered := l.expectPong()
+	defer l.forget(id)
+	if err := l.send(ctx, wire.Ping{ID: id}); err != nil {
+		return 0, err
+	}
+	select {
+	case _, alive := <-answered:
+		if !alive {
+			return 0, fmt.Errorf("ping the guest: %w", l.err)
+		}
+		return time.Since(begun), nil
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	}
+}
+
+// Close hangs up. The guest goes on.
+func (l *Line) Close() error {
+	var err error
+	l.once.Do(func() {
+		close(l.closed)
+		err = l.conn.Close()
+	})
+	l.done.Wait()
+	return err
+}
+
+// send writes m. A guest that does not read holds it up until ctx ends, after
+// which the line is of no more use and is closed.
+func (l *Line) send(ctx context.Context, m wire.Message) error {
+	l.sending.Lock()
+	defer l.sending.Unlock()
+	stop := context.AfterFunc(ctx, func() { _ = l.conn.SetWriteDeadline(time.Unix(1, 0)) })
+	err := wire.WriteMessage(l.conn, m)
+	if !stop() && err != nil {
+		return errors.Join(ctx.Err(), l.conn.Close())
+	}
+	return err
+}
+
+// read takes messages from the guest until it hangs up.
+func (l *Line) read() {
+	err := l.receive()
+	select {
+	case <-l.closed:
+		err = ErrClosed
+	default:
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.err = err
+	close(l.events)
+	for _, answered := range l.pings {
+		close(answered)
+	}
+	l.pings = nil
+}
+
+func (l *Line) receive() error {
+	for {
+		m, err := wire.ReadMessage(l.conn)
+		if err != nil {
+			return err
+		}
+		switch m := m.(type) {
+		case wire.Pong:
+			l.answer(m.ID)
+		case wire.Started, wire.Error:
+			err = l.deliver(m)
+		case wire.Exited:
+			if err = l.deliver(m); err == nil {
+				err = l.send(context.Background(), wire.Seen{})
+			}
+		}
+		// Other messages are of a later version, or nonsense.
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// deliver hands m to Next, and waits where the backlog is full.
+func (l *Line) deliver(m wire.Message) error {
+	select {
+	case l.events <- m:
+		return nil
+	case <-l.closed:
+		return ErrClosed
+	}
+}
+
+// expectPong registers a ping. The channel gives a value when the pong comes
+// and is closed when the line ends.
+func (l *Line) expectPong() (uint64, <-chan struct{}) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	answered := make(chan struct{}, 1)
+	if l.pings == nil {
+		close(answered)
+		return 0, answered
+	}
+	l.lastID++
+	l.pings[l.lastID] = answered
+	return l.lastID, answered
+}
+
+func (l *Line) forget(id uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.pings, id)
+}
+
+func (l *Line) answer(id uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if answered, ok := l.pings[id]; ok {
+		delete(l.pings, id)
+		answered <- struct{}{}
+	}
+}

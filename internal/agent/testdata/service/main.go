@@ -1,0 +1,57 @@
+// Command service is what the boot test's guest runs. It tells what it was
+// given on TCP port 8080, leaves an orphan for PID 1 to reap, and ends with
+// exit code 7 on SIGTERM.
+package main
+
+import (
+	"encoding/json"
+	"net"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+)
+
+func main() {
+	if len(os.Args) > 1 && os.Args[1] == "exit" {
+		os.Exit(3)
+	}
+	l, err := net.Listen("tcp4", ":8080")
+	if err != nil {
+		os.Stderr.WriteString(err.Error() + "\n")
+		os.Exit(1)
+	}
+	ended := make(chan os.Signal, 1)
+	signal.Notify(ended, syscall.SIGTERM)
+	go serve(l)
+	<-ended
+	os.Exit(7)
+}
+
+func serve(l net.Listener) {
+	for {
+		c, err := l.Accept()
+		if err != nil {
+			continue
+		}
+		_ = json.NewEncoder(c).Encode(facts())
+		_ = c.Close()
+	}
+}
+
+// facts is what the test compares.
+func facts() map[string]any {
+	dir, _ := os.Getwd()
+	name, _ := os.Hostname()
+	resolv, _ := os.ReadFile("/etc/resolv.conf")
+	hosts, _ := os.ReadFile("/etc/hosts")
+	sid, _, _ := syscall.RawSyscall(syscall.SYS_GETSID, 0, 0, 0)
+	var files syscall.Rlimit
+	_ = syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files)
+	return map[string]any{
+		"args": os.Args, "dir": dir, "hostname": name, "uid": os.Getuid(), "gid": os.Getgid(),
+		"env": strings.Join(os.Environ(), " "), "resolv": string(resolv), "hosts": string(hosts),
+		"leader": int(sid) == os.Getpid(), "parent": os.Getppid(), "files": files.Cur >= 16384,
+		"tmp": os.WriteFile("/tmp/x", nil, 0o600) == nil,
+	}
+}
