@@ -1,10 +1,13 @@
 package disk
 
 import (
+	"fmt"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/fakecracker/fakecracker/internal/image"
 	"github.com/fakecracker/fakecracker/internal/tree"
 )
 
@@ -29,10 +32,10 @@ const (
 )
 
 // netbsdNodes are what a NetBSD guest needs when its files bring no /dev:
-// the same on i386 and amd64. Majors: sys/conf/majors,
-// sys/arch/{i386,amd64}/conf/majors.*; minors, modes and groups:
-// etc/MAKEDEV.tmpl. clockctl is missing on purpose: its major differs between
-// the two.
+// the same on i386 and amd64, with the disks' nodes beside them (diskNodes).
+// Majors: sys/conf/majors, sys/arch/{i386,amd64}/conf/majors.*; minors, modes
+// and groups: etc/MAKEDEV.tmpl. clockctl is missing on purpose: its major
+// differs between the two.
 var netbsdNodes = []node{
 	{"console", tree.Char, 0, 0, 0o600, wheel},
 	{"constty", tree.Char, 0, 1, 0o600, wheel},
@@ -50,14 +53,30 @@ var netbsdNodes = []node{
 	{"urandom", tree.Char, 46, 1, 0o644, wheel},
 	{"ptmx", tree.Char, 165, 0, 0o666, wheel},
 	{"ptm", tree.Char, 165, 1, 0o666, wheel},
-	{"ld0a", tree.Block, 19, 0, 0o640, operator},
-	{"rld0a", tree.Char, 69, 0, 0o640, operator},
-	{"ld0d", tree.Block, 19, 3, 0o640, operator},
-	{"rld0d", tree.Char, 69, 3, 0o640, operator},
-	{"ld1a", tree.Block, 19, 8, 0o640, operator},
-	{"rld1a", tree.Char, 69, 8, 0o640, operator},
-	{"ld1d", tree.Block, 19, 11, 0o640, operator},
-	{"rld1d", tree.Char, 69, 11, 0o640, operator},
+}
+
+// partitionsOf is how many minor numbers a disk has in a row: the DISKUNIT of
+// sys/arch/{i386,amd64}/include/disklabel.h. i386 keeps to the 8 partitions
+// that it once had, amd64 has 16.
+var partitionsOf = map[string]uint32{"i386": 8, "amd64": 16}
+
+// diskNodes are the nodes of the virtio disks: partition a, which is a bare
+// file system, and d, which is the whole disk.
+func diskNodes(arch string) []node {
+	var nodes []node
+	for unit := range uint32(2) {
+		for _, part := range []struct {
+			letter string
+			number uint32
+		}{{"a", 0}, {"d", 3}} {
+			name := fmt.Sprintf("ld%d%s", unit, part.letter)
+			minor := unit*partitionsOf[arch] + part.number
+			nodes = append(nodes,
+				node{name, tree.Block, 19, minor, 0o640, operator},
+				node{"r" + name, tree.Char, 69, minor, 0o640, operator})
+		}
+	}
+	return nodes
 }
 
 // linuxNodes are what a Linux program 1 has before it mounts devtmpfs
@@ -78,16 +97,20 @@ var mountPoints = map[string][]mountPoint{
 	"linux":  {{"/dev", 0o755}, {"/proc", 0o555}, {"/run", 0o755}, {"/sys", 0o555}, {"/tmp", 0o1777}},
 }
 
-// nodesOf returns the standard device nodes and mount points of a system.
-func nodesOf(os string) []tree.Entry {
+// nodesOf returns the standard device nodes and mount points of a guest.
+func nodesOf(g image.Guest) []tree.Entry {
+	nodes := linuxNodes
+	if g.OS == "netbsd" {
+		nodes = slices.Concat(netbsdNodes, diskNodes(g.Arch))
+	}
 	var all []tree.Entry
-	for _, n := range map[string][]node{"netbsd": netbsdNodes, "linux": linuxNodes}[os] {
+	for _, n := range nodes {
 		all = append(all, tree.Entry{
 			Path: path.Join("/dev", n.name), Type: n.typ, Mode: n.mode, GID: n.gid,
 			Major: n.major, Minor: n.minor, ModTime: epoch, Why: "standard device node",
 		})
 	}
-	for _, m := range mountPoints[os] {
+	for _, m := range mountPoints[g.OS] {
 		all = append(all, tree.Entry{Path: m.path, Type: tree.Dir, Mode: m.mode, ModTime: epoch, Why: "mount point"})
 	}
 	return all
@@ -96,9 +119,9 @@ func nodesOf(os string) []tree.Entry {
 // addNodes adds the mount points that are missing, and the standard device
 // nodes where the tree has nothing in /dev: a ship that brings nodes of its
 // own knows what it wants.
-func addNodes(t *tree.Tree, os string) error {
+func addNodes(t *tree.Tree, g image.Guest) error {
 	own := hasNodes(t)
-	for _, e := range nodesOf(os) {
+	for _, e := range nodesOf(g) {
 		if own && e.Type != tree.Dir || blocked(t, e.Path) {
 			continue
 		}

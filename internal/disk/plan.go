@@ -47,7 +47,7 @@ func newKey(img image.Image, o Options) (key, error) {
 	free := o.Free.orDefault()
 	h := sha256.New()
 	fmt.Fprintf(h, "fakecracker disk %d %s %s free %d %d\n", formatVersion, k.fs, img.Guest.OS, free.Bytes, free.Percent)
-	for _, entries := range [][]tree.Entry{img.Tree.All(), extra, nodesOf(img.Guest.OS)} {
+	for _, entries := range [][]tree.Entry{img.Tree.All(), extra, nodesOf(img.Guest)} {
 		if err := writeEntries(h, entries); err != nil {
 			return k, err
 		}
@@ -163,7 +163,7 @@ func compose(img image.Image, extra []tree.Entry) (tree.Tree, error) {
 			return t, err
 		}
 	}
-	if err := addNodes(&t, img.Guest.OS); err != nil {
+	if err := addNodes(&t, img.Guest); err != nil {
 		return t, err
 	}
 	t.MakeParents(epoch)
