@@ -1,0 +1,146 @@
+package ship
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"github.com/fakecracker/fakecracker/internal/image"
+)
+
+// Options say what a ship's definition may know about the outside. The zero
+// value is the strictest.
+type Options struct {
+	// Guest is what the user asked for, over what the definition says:
+	// uname answers by it, and programs for another guest are refused.
+	Guest image.Guest
+	// Home is what ${HOME} stands for.
+	Home string
+	// Environ holds further variables (K=V) that the definition may use.
+	Environ []string
+	// Release is what uname -r answers; empty: "10.1" for NetBSD, "6.1"
+	// for Linux.
+	Release string
+	// AllowHostCommands lets the definition run programs of this host, as
+	// sailor does. Without it they are refused, each with its line.
+	AllowHostCommands bool
+}
+
+// maxFile bounds a definition, in bytes: it is written by hand.
+const maxFile = 256 << 10
+
+var elfMagic = []byte("\x7fELF")
+
+// Load reads the ship at path: a folder with a ship.conf in it, a sailor
+// .conf file, or a single program. Nothing is written, and nothing is run
+// unless the options allow it. Errors in a definition carry file and line.
+//
+// Besides the variables' lines, Ship.Lines holds "run_at_build[0]" and so on
+// for the hooks, which may be repeated.
+func Load(ctx context.Context, path string, o Options) (Ship, error) {
+	fi, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return Ship{}, fmt.Errorf("no such ship: %s (a folder with a ship.conf, a .conf file, or a program)", path)
+	}
+	if err != nil {
+		return Ship{}, fmt.Errorf("load ship: %w", err)
+	}
+	if fi.IsDir() {
+		return loadDir(ctx, path, o)
+	}
+	if !fi.Mode().IsRegular() {
+		return Ship{}, fmt.Errorf("load ship %s: neither a file nor a folder", path)
+	}
+	return loadFile(ctx, path, o)
+}
+
+func loadDir(ctx context.Context, dir string, o Options) (Ship, error) {
+	conf := filepath.Join(dir, "ship.conf")
+	if _, err := os.Stat(conf); err == nil {
+		return loadFile(ctx, conf, o)
+	}
+	for _, name := range []string{"Dockerfile", "SMOLerfile"} {
+		if _, err := os.Stat(filepath.Join(dir, name)); err == nil {
+			return Ship{}, notYet(filepath.Join(dir, name))
+		}
+	}
+	return Ship{}, fmt.Errorf("load ship %s: no ship.conf in this folder", dir)
+}
+
+func loadFile(ctx context.Context, path string, o Options) (Ship, error) {
+	if isDockerfile(path) {
+		return Ship{}, notYet(path)
+	}
+	head, err := readHead(path)
+	if err != nil {
+		return Ship{}, fmt.Errorf("load ship: %w", err)
+	}
+	switch {
+	case bytes.HasPrefix(head, elfMagic):
+		return loadProgram(path, o)
+	case bytes.IndexByte(head, 0) >= 0:
+		return Ship{}, fmt.Errorf("load ship %s: neither a .conf file nor a program (ELF)", path)
+	case len(head) > maxFile:
+		return Ship{}, fmt.Errorf("load ship %s: over %d KiB, too long for a .conf file", path, maxFile>>10)
+	}
+	return loadConf(ctx, path, head, o)
+}
+
+// readHead returns the file's bytes, but no more than one over maxFile.
+func readHead(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	b, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	return b, errors.Join(err, f.Close())
+}
+
+// isDockerfile goes by the names that docker and smolBSD know.
+func isDockerfile(path string) bool {
+	base := filepath.Base(path)
+	stem, _, _ := strings.Cut(base, ".")
+	return stem == "Dockerfile" || stem == "SMOLerfile" || strings.HasSuffix(base, ".smol") || strings.HasSuffix(base, ".Dockerfile")
+}
+
+func notYet(path string) error {
+	return fmt.Errorf("load ship %s: Dockerfiles and SMOLerfiles are not read yet: write a ship.conf", path)
+}
+
+// loadProgram makes a ship of one program, which is all that runs in it.
+func loadProgram(path string, o Options) (Ship, error) {
+	guest, err := guestOf(path)
+	if err != nil {
+		return Ship{}, fmt.Errorf("load ship: %w", err)
+	}
+	if err := agree(guest, o.Guest); err != nil {
+		return Ship{}, fmt.Errorf("load ship %s: %w", path, err)
+	}
+	name := nameOf(path)
+	return Ship{
+		Name: name, File: path, Dir: filepath.Dir(path), Guest: guest,
+		Programs: []Program{{Host: path, Guest: "/usr/bin/" + name}},
+		Config:   image.Config{Cmd: []string{"/usr/bin/" + name}},
+	}, nil
+}
+
+var (
+	validName   = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$`)
+	notNameable = regexp.MustCompile(`[^A-Za-z0-9._-]+`)
+)
+
+// nameOf makes a ship's name of a program's.
+func nameOf(path string) string {
+	name := strings.TrimLeft(notNameable.ReplaceAllString(filepath.Base(path), "-"), ".-_")
+	if name = name[:min(len(name), 128)]; name == "" {
+		return "program"
+	}
+	return name
+}

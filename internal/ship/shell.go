@@ -1,0 +1,298 @@
+package ship
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+
+	"mvdan.cc/sh/v3/expand"
+	"mvdan.cc/sh/v3/interp"
+	"mvdan.cc/sh/v3/syntax"
+)
+
+// Limits of a definition's evaluation: far above what any has, and low enough
+// that one which was written to do harm only gets an error.
+const (
+	evalTime  = 5 * time.Second
+	maxCalls  = 20_000    // commands
+	maxWords  = 4 << 20   // bytes of all their arguments
+	maxVars   = 256 << 10 // bytes of all variables
+	maxOpened = 100       // files
+)
+
+// A shell evaluates a definition as the shell text that it is, without
+// running anything of the host: commands are answered by us or refused, and
+// only files near the definition can be read.
+type shell struct {
+	file    string   // the definition, for messages
+	roots   []string // folders whose files may be read, without symbolic links
+	answers answers
+	host    bool // programs of the host may run
+
+	runner *interp.Runner
+	used   map[string]bool // variables that included files read
+	line   int             // of the statement of the definition that runs
+	inside string          // the file that it includes
+	evals  bool            // it has text evaluated, which has line numbers of its own
+	given  int             // bytes of the variables that were given
+	calls  int
+	words  int
+	opened int
+}
+
+// newShell returns a shell for the definition file in the folder dir, with
+// these variables set.
+func newShell(file, dir string, vars []string, a answers, host bool) (*shell, error) {
+	s := &shell{file: file, answers: a, host: host, roots: rootsOf(dir)}
+	for _, v := range vars {
+		s.given += len(v)
+	}
+	var err error
+	s.runner, err = interp.New(
+		interp.Dir(dir),
+		interp.Env(expand.ListEnviron(vars...)),
+		interp.StdIO(nil, io.Discard, io.Discard),
+		interp.CallHandler(s.call),
+		interp.ExecHandlers(s.exec),
+		interp.OpenHandler(s.open),
+		interp.ReadDirHandler2(s.readDir),
+		interp.StatHandler(s.stat),
+		interp.AccessHandler(func(ctx context.Context, path string, _ interp.AccessMode) error {
+			_, err := s.stat(ctx, path, true)
+			return err
+		}),
+	)
+	return s, err
+}
+
+// rootsOf returns the folders that a definition in dir may read in: its own,
+// the one above it (sailor's checkout), and the one we are in.
+func rootsOf(dir string) []string {
+	var roots []string
+	for _, d := range []string{dir, filepath.Dir(dir), "."} {
+		abs, err := filepath.Abs(d)
+		if err != nil {
+			continue
+		}
+		if real, err := filepath.EvalSymlinks(abs); err == nil && real != "/" {
+			roots = append(roots, real)
+		}
+	}
+	return roots
+}
+
+// parse reads shell text and refuses what must not be evaluated.
+func parse(src []byte, name string) (*syntax.File, error) {
+	f, err := syntax.NewParser().Parse(bytes.NewReader(src), name)
+	if pe, ok := errors.AsType[syntax.ParseError](err); ok {
+		return nil, &parseError{int(pe.Pos.Line()), pe.Text}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return f, vet(f)
+}
+
+// run evaluates one statement of the definition.
+func (s *shell) run(ctx context.Context, r *interp.Runner, stmt *syntax.Stmt, line int) error {
+	s.line, s.inside, s.evals = line, "", false
+	err := r.Run(ctx, stmt)
+	if ctx.Err() != nil {
+		return fmt.Errorf("%s: stopped: still not evaluated after %v", s.at(line), evalTime)
+	}
+	if _, isStatus := interp.IsExitStatus(err); err != nil && !isStatus {
+		return err
+	}
+	if r.Exited() {
+		return fmt.Errorf("%s: the shell ends here, and the ship with it", s.at(line))
+	}
+	size := 0
+	for name, v := range r.Vars {
+		size += len(name) + len(v.Str) + 1
+	}
+	if size > s.given+maxVars {
+		return fmt.Errorf("%s: stopped: it made more than %d KiB of variables", s.at(line), maxVars>>10)
+	}
+	return nil
+}
+
+// at names a line of the definition.
+func (s *shell) at(line int) string { return fmt.Sprintf("%s:%d", s.file, line) }
+
+// where names the place that a handler was called from.
+func (s *shell) where(ctx context.Context) string {
+	pos := interp.HandlerCtx(ctx).Pos
+	switch {
+	case s.inside != "" && pos.IsValid():
+		return fmt.Sprintf("%s: in %s:%d", s.at(s.line), s.inside, pos.Line())
+	case s.evals || !pos.IsValid():
+		return s.at(s.line)
+	}
+	return s.at(int(pos.Line()))
+}
+
+// wide finds field widths of printf that would fill the memory.
+var wide = regexp.MustCompile(`%[^%a-zA-Z]*([0-9]{5}|\*)`)
+
+// call sees every command before it runs. It holds the limits, and looks at
+// text that is about to be evaluated.
+func (s *shell) call(ctx context.Context, args []string) ([]string, error) {
+	s.calls++
+	for _, a := range args {
+		s.words += len(a) + 1
+	}
+	if s.calls > maxCalls || s.words > maxWords {
+		return nil, fmt.Errorf("%s: stopped: more than %d commands or %d MiB of words", s.where(ctx), maxCalls, maxWords>>20)
+	}
+	switch args[0] {
+	case "exec", "trap":
+		return nil, fmt.Errorf("%s: %s is not allowed here", s.where(ctx), args[0])
+	case "printf":
+		if len(args) > 1 && wide.MatchString(args[1]) {
+			return nil, fmt.Errorf("%s: printf: a field too wide", s.where(ctx))
+		}
+	case "eval":
+		if _, err := parse([]byte(strings.Join(args[1:], " ")), ""); err != nil {
+			return nil, fmt.Errorf("%s: eval: %w", s.where(ctx), err)
+		}
+		s.evals = true
+	case ".", "source":
+		return s.include(ctx, args)
+	}
+	return args, nil
+}
+
+// include finds and checks the file that ". FILE" names, and gives the shell
+// its full path, which keeps it from searching PATH.
+func (s *shell) include(ctx context.Context, args []string) ([]string, error) {
+	if len(args) < 2 {
+		return args, nil
+	}
+	at := s.where(ctx)
+	path, err := s.find(interp.HandlerCtx(ctx).Dir, args[1])
+	if err != nil {
+		return nil, fmt.Errorf("%s: include %s: %w", at, args[1], err)
+	}
+	b, err := readHead(path)
+	if err == nil && len(b) > maxFile {
+		err = fmt.Errorf("over %d KiB", maxFile>>10)
+	}
+	var f *syntax.File
+	if err == nil {
+		f, err = parse(b, args[1])
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: include %s: %w", at, args[1], err)
+	}
+	reads(f, s.used)
+	s.inside = args[1]
+	return append([]string{args[0], path}, args[2:]...), nil
+}
+
+// find returns the file that name means, relative to dir or to a root, if it
+// may be read.
+func (s *shell) find(dir, name string) (string, error) {
+	candidates := []string{name}
+	if !filepath.IsAbs(name) {
+		candidates = []string{filepath.Join(dir, name)}
+		for _, root := range s.roots {
+			candidates = append(candidates, filepath.Join(root, name))
+		}
+	}
+	for _, c := range candidates {
+		if real, err := filepath.EvalSymlinks(c); err == nil {
+			return real, s.allowed(real)
+		}
+	}
+	return "", fs.ErrNotExist
+}
+
+var errOutside = errors.New("only files of the ship's folder and of the one above it are read")
+
+// allowed checks a path without symbolic links against the roots.
+func (s *shell) allowed(real string) error {
+	for _, root := range s.roots {
+		if rel, err := filepath.Rel(root, real); err == nil && filepath.IsLocal(rel) {
+			return nil
+		}
+	}
+	return errOutside
+}
+
+// open serves redirections and included files.
+func (s *shell) open(ctx context.Context, path string, flag int, _ os.FileMode) (io.ReadWriteCloser, error) {
+	if path == os.DevNull {
+		return devNull{}, nil
+	}
+	if flag&(os.O_WRONLY|os.O_RDWR|os.O_CREATE|os.O_APPEND|os.O_TRUNC) != 0 {
+		return nil, fmt.Errorf("%s: writes to %s: a ship file writes nothing on the host", s.where(ctx), path)
+	}
+	if s.opened++; s.opened > maxOpened {
+		return nil, fmt.Errorf("%s: stopped: more than %d files opened", s.where(ctx), maxOpened)
+	}
+	real, err := s.find(interp.HandlerCtx(ctx).Dir, path)
+	if err != nil {
+		return nil, &os.PathError{Op: "open", Path: path, Err: err}
+	}
+	b, err := readHead(real)
+	if err != nil {
+		return nil, &os.PathError{Op: "open", Path: path, Err: err}
+	}
+	return readOnly{bytes.NewReader(b[:min(len(b), maxFile)])}, nil
+}
+
+// stat answers tests such as [ -f FILE ]. The host is not the guest: what
+// lies outside of the ship's folders does not exist.
+func (s *shell) stat(ctx context.Context, name string, follow bool) (fs.FileInfo, error) {
+	real, err := s.find(interp.HandlerCtx(ctx).Dir, name)
+	if err != nil {
+		return nil, &os.PathError{Op: "stat", Path: name, Err: fs.ErrNotExist}
+	}
+	if follow {
+		return os.Stat(real)
+	}
+	return os.Lstat(real)
+}
+
+func (s *shell) readDir(ctx context.Context, path string) ([]fs.DirEntry, error) {
+	real, err := s.find(interp.HandlerCtx(ctx).Dir, path)
+	if err != nil {
+		return nil, &os.PathError{Op: "readdir", Path: path, Err: fs.ErrNotExist}
+	}
+	return os.ReadDir(real)
+}
+
+// exec answers a command, or refuses it.
+func (s *shell) exec(next interp.ExecHandlerFunc) interp.ExecHandlerFunc {
+	return func(ctx context.Context, args []string) error {
+		if out, ok := s.answers.answer(args); ok {
+			_, err := io.WriteString(interp.HandlerCtx(ctx).Stdout, out+"\n")
+			return err
+		}
+		if s.host {
+			return next(ctx, args)
+		}
+		return fmt.Errorf("%s: command %q is not allowed here: a ship file is evaluated without running programs of this host", s.where(ctx), args[0])
+	}
+}
+
+// devNull is /dev/null.
+type devNull struct{}
+
+func (devNull) Read([]byte) (int, error)    { return 0, io.EOF }
+func (devNull) Write(b []byte) (int, error) { return len(b), nil }
+func (devNull) Close() error                { return nil }
+
+// readOnly is an open file that can't be written.
+type readOnly struct{ *bytes.Reader }
+
+func (readOnly) Write([]byte) (int, error) { return 0, fs.ErrPermission }
+func (readOnly) Close() error              { return nil }
