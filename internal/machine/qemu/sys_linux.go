@@ -3,6 +3,7 @@ package qemu
 import (
 	"errors"
 	"os"
+	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -35,4 +36,13 @@ func socketpair(name string) (ours, theirs *os.File, err error) {
 		return nil, nil, os.NewSyscallError("socketpair", err)
 	}
 	return os.NewFile(uintptr(p[0]), name), os.NewFile(uintptr(p[1]), name), nil
+}
+
+// hostBoot names the host's boot (random(4)).
+func hostBoot() string {
+	id, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return today()
+	}
+	return strings.TrimSpace(string(id))
 }
