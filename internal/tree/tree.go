@@ -67,6 +67,9 @@ type Content struct {
 // empty and ready to use; it is not safe for concurrent writers.
 type Tree struct {
 	entries map[string]Entry
+	// linked counts the Hardlink entries, so that trees without any don't
+	// search for them.
+	linked int
 }
 
 // Len returns the number of entries.
@@ -96,15 +99,68 @@ func (t *Tree) Put(e Entry) error {
 	if t.entries == nil {
 		t.entries = make(map[string]Entry)
 	}
-	t.entries[e.Path] = e
+	t.set(e)
 	return nil
 }
 
-// Remove takes out the entry at p and all that is below it.
+// set stores e and keeps the other names of the file that it replaces.
+func (t *Tree) set(e Entry) {
+	old := t.entries[e.Path]
+	if old.Type == Hardlink {
+		t.linked--
+	}
+	if e.Type == Hardlink {
+		t.linked++
+	}
+	t.entries[e.Path] = e
+	if old.Type == File && (e.Type != File || e.Digest != old.Digest) {
+		t.promote(old)
+	}
+}
+
+// promote makes the first other name of old, which has left its path, the
+// file itself, and the further names links to that one.
+func (t *Tree) promote(old Entry) {
+	if t.linked == 0 {
+		return
+	}
+	first := ""
+	for _, p := range t.paths() {
+		e := t.entries[p]
+		switch {
+		case e.Type != Hardlink || e.Link != old.Path:
+		case first == "":
+			first = p
+			why := e.Why
+			e = old
+			e.Path, e.Why = p, why
+			t.entries[p] = e
+			t.linked--
+		default:
+			e.Link = first
+			t.entries[p] = e
+		}
+	}
+}
+
+// Remove takes out the entry at p and all that is below it. Another name of a
+// file that goes keeps the file.
 func (t *Tree) Remove(p string) {
-	delete(t.entries, p)
 	prefix := strings.TrimSuffix(p, "/") + "/"
-	maps.DeleteFunc(t.entries, func(q string, _ Entry) bool { return strings.HasPrefix(q, prefix) })
+	var files []Entry
+	maps.DeleteFunc(t.entries, func(q string, e Entry) bool {
+		gone := q == p || strings.HasPrefix(q, prefix)
+		if gone && e.Type == Hardlink {
+			t.linked--
+		}
+		if gone && e.Type == File {
+			files = append(files, e)
+		}
+		return gone
+	})
+	for _, e := range files {
+		t.promote(e)
+	}
 }
 
 // MakeParents adds the folders above each entry that are not there yet, root
@@ -166,7 +222,7 @@ func (t *Tree) UnmarshalJSON(b []byte) error {
 	if err := json.Unmarshal(b, &all); err != nil {
 		return fmt.Errorf("decode tree: %w", err)
 	}
-	t.entries = nil
+	t.entries, t.linked = make(map[string]Entry, len(all)), 0
 	for _, e := range all {
 		if err := t.Put(e); err != nil {
 			return err
@@ -195,4 +251,17 @@ func (t *Tree) hasBelow(p string) bool {
 		}
 	}
 	return false
+}
+
+// Below returns the entry at p and all that is below it, sorted by path.
+func (t *Tree) Below(p string) []Entry {
+	var all []Entry
+	prefix := strings.TrimSuffix(p, "/") + "/"
+	for q, e := range t.entries {
+		if q == p || strings.HasPrefix(q, prefix) {
+			all = append(all, e)
+		}
+	}
+	slices.SortFunc(all, func(a, b Entry) int { return strings.Compare(a.Path, b.Path) })
+	return all
 }

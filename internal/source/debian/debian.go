@@ -1,0 +1,106 @@
+// Package debian takes Debian packages, with all that they depend on, into a
+// tree: without root, without dpkg, and from whatever sources the host's apt
+// has (it knows mirrors, keys, proxies and how to verify).
+//
+// The host's apt-get resolves and downloads, with a state folder of our own;
+// the packages (deb(5)) are unpacked here, and their maintainer scripts
+// (Debian Policy, chapter 6) are interpreted against the tree with native
+// versions of the commands that they use. What has none is reported.
+package debian
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/fakecracker/fakecracker/internal/tree"
+)
+
+// A Source is the Debian archive as the host's apt sees it. Several may share
+// a Dir, in one process or many.
+type Source struct {
+	Dir  string // folder of our own for apt's state and unpacked packages
+	Arch string // Debian's name of the processor; "amd64" when empty
+
+	// Base are the packages that every tree gets, since Debian's packages
+	// take them for granted without saying so. Nil means DefaultBase.
+	Base []string
+	// KeepDocs keeps manuals, translations and other files that a service
+	// doesn't read.
+	KeepDocs bool
+	// Time is the modification time of files that have none of their own.
+	// The zero value means 1970, so that trees are reproducible.
+	Time time.Time
+
+	Offline bool // use the package lists and packages that are there
+	Refresh bool // get new package lists even when there are recent ones
+
+	Logger   *slog.Logger      // may be nil
+	Progress func(text string) // told what is going on, for people; may be nil
+}
+
+// DefaultBase returns the packages of Source.Base when it is nil: the folders
+// of a root, users and groups, and /bin/sh. The other packages that Debian
+// calls essential are 60 MB of tools that a service seldom calls.
+func DefaultBase() []string { return []string{"base-files", "base-passwd", "dash"} }
+
+// A Package is one version of a package that apt knows where to get.
+type Package struct {
+	Name    string `json:"name"`
+	Version string `json:"version"`
+	Arch    string `json:"arch"`
+	File    string `json:"file"`   // name of the .deb as apt stores it
+	Size    int64  `json:"size"`   // bytes of the .deb
+	SHA256  string `json:"sha256"` // of the .deb, hex
+	URI     string `json:"uri"`
+}
+
+// String returns "nginx 1.22.1-9".
+func (p Package) String() string { return p.Name + " " + p.Version }
+
+// Packages returns a tree with the named packages, Base, and all that they
+// depend on. A name may be "name=version" as apt takes it.
+func (s *Source) Packages(ctx context.Context, names []string) (tree.Tree, Report, error) {
+	pkgs, err := s.Resolve(ctx, append(s.base(), names...))
+	if err != nil {
+		return tree.Tree{}, Report{}, err
+	}
+	if err := s.Fetch(ctx, pkgs); err != nil {
+		return tree.Tree{}, Report{}, err
+	}
+	return s.Tree(ctx, pkgs)
+}
+
+func (s *Source) base() []string {
+	if s.Base == nil {
+		return DefaultBase()
+	}
+	return s.Base[:len(s.Base):len(s.Base)]
+}
+
+func (s *Source) arch() string {
+	if s.Arch == "" {
+		return "amd64"
+	}
+	return s.Arch
+}
+
+func (s *Source) time() time.Time {
+	if s.Time.IsZero() {
+		return time.Unix(0, 0).UTC()
+	}
+	return s.Time
+}
+
+func (s *Source) progress(text string) {
+	if s.Progress != nil {
+		s.Progress(text)
+	}
+}
+
+func (s *Source) log() *slog.Logger {
+	if s.Logger == nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	return s.Logger
+}

@@ -1,0 +1,187 @@
+package debian
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/fakecracker/fakecracker/internal/tree"
+)
+
+func doChmod(c *call) (int, error) {
+	opts, rest := c.options("--reference")
+	if len(rest) == 0 {
+		for i, a := range c.args[1:] { // "-x,…" is a mode and no option
+			if !strings.HasPrefix(a, "--") && strings.HasPrefix(a, "-") {
+				rest = c.args[i+1:]
+				break
+			}
+		}
+	}
+	if len(rest) < 2 {
+		return 1, errors.New("no file")
+	}
+	return c.eachBelow(rest[1:], has(opts, "-R", "--recursive"), func(e tree.Entry) error {
+		mode, err := changeMode(e.Mode, rest[0], e.Type == tree.Dir)
+		if err != nil {
+			return err
+		}
+		return c.chmod(e.Path, mode)
+	}, true)
+}
+
+// eachBelow calls do for the entries at paths, and for those below them with
+// deep; where follow is set, for what a link given leads to.
+func (c *call) eachBelow(paths []string, deep bool, do func(tree.Entry) error, follow bool) (int, error) {
+	for _, p := range paths {
+		e, err := c.get(c.abs(p), follow)
+		if err != nil {
+			return 1, err
+		}
+		all := []tree.Entry{e}
+		if deep {
+			all = c.to.tree.Below(e.Path)
+		}
+		for _, e := range all {
+			if deep && follow && e.Type == tree.Symlink {
+				continue
+			}
+			if err := do(e); err != nil {
+				return 1, err
+			}
+		}
+	}
+	return 0, nil
+}
+
+func (s *script) chmod(p string, mode uint32) error {
+	e, err := s.to.tree.Lookup(p)
+	if err != nil {
+		return err
+	}
+	e.Mode = mode
+	return s.to.tree.Put(e)
+}
+
+// changeMode applies a mode as chmod(1) takes it, in digits or letters.
+func changeMode(mode uint32, change string, dir bool) (uint32, error) {
+	if n, err := strconv.ParseUint(change, 8, 12); err == nil {
+		return uint32(n), nil
+	}
+	for clause := range strings.SplitSeq(change, ",") {
+		at := strings.IndexAny(clause, "+-=")
+		if at < 0 {
+			return 0, fmt.Errorf("mode %q", change)
+		}
+		who := clause[:at]
+		if who == "" || strings.Contains(who, "a") {
+			who = "ugo"
+		}
+		for rest := clause[at:]; rest != ""; {
+			op := rest[0]
+			end := strings.IndexAny(rest[1:], "+-=") + 1
+			if end == 0 {
+				end = len(rest)
+			}
+			var err error
+			if mode, err = changeBits(mode, who, op, rest[1:end], dir); err != nil {
+				return 0, fmt.Errorf("mode %q: %w", change, err)
+			}
+			rest = rest[end:]
+		}
+	}
+	return mode, nil
+}
+
+// changeBits sets, clears or replaces perms of who.
+func changeBits(mode uint32, who string, op byte, perms string, dir bool) (uint32, error) {
+	var bits, all uint32
+	for _, w := range who {
+		shift, ok := map[rune]uint32{'u': 6, 'g': 3, 'o': 0}[w]
+		if !ok {
+			return 0, fmt.Errorf("%q", w)
+		}
+		all |= 7 << shift
+		for _, p := range perms {
+			switch {
+			case strings.ContainsRune("rwx", p):
+				bits |= map[rune]uint32{'r': 4, 'w': 2, 'x': 1}[p] << shift
+			case p == 'X' && (dir || mode&0o111 != 0):
+				bits |= 1 << shift
+			case p == 'X':
+			case p == 's' && w == 'u':
+				bits |= 0o4000
+			case p == 's' && w == 'g':
+				bits |= 0o2000
+			case p == 's':
+			case p == 't':
+				bits |= 0o1000
+			case strings.ContainsRune("ugo", p):
+				bits |= (mode >> map[rune]uint32{'u': 6, 'g': 3, 'o': 0}[p] & 7) << shift
+			default:
+				return 0, fmt.Errorf("%q", p)
+			}
+		}
+	}
+	switch op {
+	case '+':
+		return mode | bits, nil
+	case '-':
+		return mode &^ bits, nil
+	}
+	return mode&^all | bits, nil
+}
+
+func doChown(c *call) (int, error) { return c.changeOwner("") }
+func doChgrp(c *call) (int, error) { return c.changeOwner(":") }
+
+func (c *call) changeOwner(prefix string) (int, error) {
+	opts, rest := c.options("--reference", "--from")
+	if len(rest) < 2 || has(opts, "--reference", "--from") {
+		return 1, errors.New("no owner and file")
+	}
+	follow := !has(opts, "-h", "--no-dereference")
+	return c.eachBelow(rest[1:], has(opts, "-R", "--recursive"), func(e tree.Entry) error {
+		return c.chownEntry(e, prefix+rest[0])
+	}, follow)
+}
+
+func (s *script) chown(p, owner string) error {
+	e, err := s.to.tree.Lookup(p)
+	if err != nil {
+		return err
+	}
+	return s.chownEntry(e, owner)
+}
+
+// chownEntry sets e's owner to "user", "user:group", ":group" or "user:",
+// which is user and the user's own group; a "." separates too.
+func (s *script) chownEntry(e tree.Entry, owner string) error {
+	user, group, both := strings.Cut(owner, ":")
+	if !both && strings.Contains(owner, ".") {
+		user, group, both = strings.Cut(owner, ".")
+	}
+	acc, err := s.accounts()
+	if err != nil {
+		return err
+	}
+	if user != "" {
+		u, err := acc.user(user)
+		if err != nil {
+			return err
+		}
+		e.UID = u.uid
+		if both && group == "" {
+			e.GID = u.gid
+		}
+	}
+	if group != "" {
+		g, err := acc.group(group)
+		if err != nil {
+			return err
+		}
+		e.GID = g.gid
+	}
+	return s.to.tree.Put(e)
+}

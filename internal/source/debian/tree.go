@@ -1,0 +1,238 @@
+package debian
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/fakecracker/fakecracker/internal/tree"
+)
+
+// A Report says what a tree of packages does not show.
+type Report struct {
+	Packages []Package `json:"packages"`
+	// Notes name each command of a maintainer script that was not run, and
+	// each other thing that differs from an installed system.
+	Notes []Note `json:"notes,omitempty"`
+	// Pruned counts the files left out as documentation and translations.
+	PrunedFiles int   `json:"prunedFiles"`
+	PrunedBytes int64 `json:"prunedBytes"`
+}
+
+// A Note is about one place of a package.
+type Note struct {
+	Package string `json:"package"`
+	Script  string `json:"script,omitempty"` // "postinst"
+	Line    int    `json:"line,omitempty"`   // of the script, from 1
+	Text    string `json:"text"`             // the command, or what is to be said
+	// Known is set for commands that have no meaning before a guest has
+	// booted: starting services, reloading managers, rebuilding caches.
+	Known bool `json:"known,omitempty"`
+}
+
+// String returns the note in one line.
+func (n Note) String() string {
+	s := "package " + n.Package
+	if n.Script != "" {
+		s += fmt.Sprintf(": %s:%d", n.Script, n.Line)
+	}
+	return s + ": " + n.Text
+}
+
+// docs are the folders of what people read and services don't.
+var docs = []string{
+	"/usr/share/doc", "/usr/share/doc-base", "/usr/share/man", "/usr/share/info", "/usr/share/locale",
+	"/usr/share/lintian", "/usr/share/bug",
+}
+
+// Tree returns the files of pkgs, which Fetch has got, as they are after
+// their installation.
+func (s *Source) Tree(ctx context.Context, pkgs []Package) (tree.Tree, Report, error) {
+	all, err := s.load(ctx, pkgs)
+	if err != nil {
+		return tree.Tree{}, Report{}, err
+	}
+	in := &installer{s: s, report: Report{Packages: slices.Clone(pkgs)}}
+	for i, p := range pkgs {
+		in.pkgs = append(in.pkgs, installing{p, all[i]})
+	}
+	if err := in.install(ctx); err != nil {
+		return tree.Tree{}, Report{}, err
+	}
+	return in.tree, in.report, nil
+}
+
+// installing is a package on its way into the tree.
+type installing struct {
+	Package
+	files index
+}
+
+// installer does what dpkg does, on a tree.
+type installer struct {
+	s      *Source
+	pkgs   []installing
+	tree   tree.Tree
+	report Report
+	state  dpkgState
+}
+
+func (in *installer) install(ctx context.Context) error {
+	in.essentialFirst()
+	if err := in.mergeUsr(); err != nil {
+		return err
+	}
+	for _, p := range in.pkgs {
+		if err := in.runScript(ctx, p, "preinst", "install"); err != nil {
+			return err
+		}
+		if err := in.unpack(p); err != nil {
+			return fmt.Errorf("unpack %s: %w", p, err)
+		}
+	}
+	in.tree.MakeParents(in.s.time())
+	for _, p := range in.pkgs {
+		if err := in.runScript(ctx, p, "postinst", "configure", ""); err != nil {
+			return err
+		}
+	}
+	if err := in.fixShells(); err != nil {
+		return err
+	}
+	if !in.s.KeepDocs {
+		in.prune()
+	}
+	in.tree.MakeParents(in.s.time())
+	return nil
+}
+
+// essentialFirst moves the packages that others use without saying so, such
+// as base-passwd with its users, before those.
+func (in *installer) essentialFirst() {
+	slices.SortStableFunc(in.pkgs, func(a, b installing) int { return a.rank() - b.rank() })
+}
+
+func (p installing) rank() int {
+	switch {
+	case p.Name == "base-files" || p.Name == "base-passwd":
+		return 0
+	case p.files.Control.field("Essential") == "yes":
+		return 1
+	}
+	return 2
+}
+
+// usrDirs are the folders of the root that are links into /usr since Debian
+// 12, whatever a package says.
+var usrDirs = []string{"/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"}
+
+// mergeUsr makes those links that every root has.
+func (in *installer) mergeUsr() error {
+	for _, d := range []string{"/bin", "/sbin", "/lib", "/lib64"} {
+		e := tree.Entry{
+			Path: d, Type: tree.Symlink, Mode: 0o777, Link: "usr" + d, ModTime: in.s.time(), Why: "merged /usr",
+		}
+		if err := in.tree.Put(e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// merged returns where p is in a merged /usr.
+func merged(p string) string {
+	for _, d := range usrDirs {
+		if p == d || strings.HasPrefix(p, d+"/") {
+			return "/usr" + p
+		}
+	}
+	return p
+}
+
+// unpack puts the files of p into the tree.
+func (in *installer) unpack(p installing) error {
+	for _, e := range p.files.Entries {
+		e.Why = "package " + p.String()
+		if slices.Contains(usrDirs, e.Path) && e.Type == tree.Symlink {
+			continue
+		}
+		e.Path = merged(e.Path)
+		if e.Type == tree.Hardlink {
+			e.Link = merged(e.Link)
+		}
+		e.Path = in.diverted(e.Path, p.Name)
+		if err := in.put(e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// put puts e where its path leads to. A folder over one, or over a link to
+// one, changes nothing, as with dpkg; nor does a link over what it leads to,
+// which is how a file that moved from /bin to /usr/bin leaves a trace.
+func (in *installer) put(e tree.Entry) error {
+	p, err := in.tree.ResolveParent(e.Path)
+	if err != nil {
+		return err
+	}
+	e.Path = p
+	old, ok := in.tree.Get(p)
+	if ok && e.Type == tree.Dir {
+		if at, err := in.tree.Lookup(p); err == nil && at.Type == tree.Dir {
+			return nil
+		}
+	}
+	if ok && e.Type == tree.Symlink && old.Type != tree.Symlink {
+		to := e.Link
+		if !strings.HasPrefix(to, "/") {
+			to = filepath.Join(filepath.Dir(p), to)
+		}
+		if merged(to) == p {
+			return nil
+		}
+	}
+	return in.tree.Put(e)
+}
+
+// fixShells gives users whose shell isn't in the tree, as bash seldom is,
+// /bin/sh.
+func (in *installer) fixShells() error {
+	s := &script{to: in}
+	a, err := s.accounts()
+	if err != nil || len(a.passwd) == 0 {
+		return err
+	}
+	for _, l := range a.passwd {
+		if _, err := in.tree.Lookup(l[6]); err != nil && strings.HasSuffix(l[6], "/bash") {
+			l[6] = "/bin/sh"
+		}
+	}
+	e, err := in.tree.Lookup("/etc/passwd")
+	if err != nil {
+		return err
+	}
+	now := tree.NewFile(e.Path, e.Mode, formatLines(a.passwd), e.ModTime, e.Why)
+	now.UID, now.GID = e.UID, e.GID
+	return in.tree.Put(now)
+}
+
+// prune takes out what docs names, and the alternatives that led there.
+func (in *installer) prune() {
+	for _, d := range docs {
+		for _, e := range in.tree.Below(d) {
+			if e.Type == tree.File {
+				in.report.PrunedFiles++
+				in.report.PrunedBytes += e.Size
+			}
+		}
+		in.tree.Remove(d)
+	}
+	for _, e := range in.tree.Below("/etc/alternatives") {
+		if strings.HasPrefix(e.Link, "/usr/share/man/") {
+			in.tree.Remove(e.Path)
+		}
+	}
+}

@@ -1,0 +1,167 @@
+package tree
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+)
+
+// DirOptions say how FromDir reads a host folder.
+type DirOptions struct {
+	At  string // the path in the tree that the folder becomes; "/" when empty
+	Why string // Entry.Why of what is found
+
+	// Owners keeps the host's numeric owners. Otherwise all is root's: who
+	// checked a folder out says nothing about the guest.
+	Owners bool
+	// Specials keeps devices, FIFOs and sockets, which are errors otherwise.
+	Specials bool
+}
+
+// FromDir returns the files below the host folder dir, with the digests of
+// their bytes, which stay where they are. The folder's own mode is left out
+// when it becomes the root. Symbolic links are kept as they are, never
+// followed; several names of one host file become hard links of the first.
+func FromDir(ctx context.Context, dir string, o DirOptions) (Tree, error) {
+	if fi, err := os.Stat(dir); err != nil {
+		return Tree{}, fmt.Errorf("read folder %s: %w", dir, err)
+	} else if !fi.IsDir() {
+		return Tree{}, fmt.Errorf("read folder %s: it is not a folder", dir)
+	}
+	abs, err := filepath.EvalSymlinks(dir) // a walk doesn't follow its start
+	if err == nil {
+		abs, err = filepath.Abs(abs)
+	}
+	if err != nil {
+		return Tree{}, fmt.Errorf("read folder %s: %w", dir, err)
+	}
+	if o.At == "" {
+		o.At = "/"
+	}
+	w := dirWalk{DirOptions: o, dir: abs, names: make(map[inode]string)}
+	err = filepath.WalkDir(abs, func(p string, d fs.DirEntry, err error) error {
+		return errors.Join(err, ctx.Err(), w.visit(p, d))
+	})
+	if err != nil {
+		return Tree{}, fmt.Errorf("read folder %s: %w", dir, err)
+	}
+	return w.tree, nil
+}
+
+type dirWalk struct {
+	DirOptions
+	dir   string
+	tree  Tree
+	names map[inode]string // first name of each host file with several
+}
+
+func (w *dirWalk) visit(host string, d fs.DirEntry) error {
+	if d == nil {
+		return nil // the error of reading it says all
+	}
+	rel, err := filepath.Rel(w.dir, host)
+	if err != nil {
+		return err
+	}
+	p := path.Join(w.At, filepath.ToSlash(rel))
+	if p == "/" {
+		return nil
+	}
+	fi, err := d.Info()
+	if err != nil {
+		return err
+	}
+	e := Entry{Path: p, Mode: modeOf(fi.Mode()), ModTime: fi.ModTime(), Why: w.Why}
+	sys := sysOf(fi)
+	if w.Owners {
+		e.UID, e.GID = sys.uid, sys.gid
+	}
+	if err := w.fill(&e, host, fi, sys); err != nil {
+		return err
+	}
+	return w.tree.Put(e)
+}
+
+// fill sets e's type and what belongs to it.
+func (w *dirWalk) fill(e *Entry, host string, fi fs.FileInfo, sys sysInfo) (err error) {
+	switch m := fi.Mode(); {
+	case m.IsRegular():
+		return w.fillFile(e, host, fi, sys)
+	case m.IsDir():
+		e.Type = Dir
+	case m&fs.ModeSymlink != 0:
+		e.Type, e.Mode = Symlink, 0o777
+		e.Link, err = os.Readlink(host)
+	case !w.Specials:
+		return fmt.Errorf("%s is neither a file, a folder nor a symbolic link", host)
+	case m&fs.ModeNamedPipe != 0:
+		e.Type = FIFO
+	case m&fs.ModeSocket != 0:
+		e.Type = Socket
+	case m&fs.ModeDevice != 0:
+		e.Type, e.Major, e.Minor = Block, sys.major, sys.minor
+		if m&fs.ModeCharDevice != 0 {
+			e.Type = Char
+		}
+	default:
+		return fmt.Errorf("%s is of a type that no tree has (%s)", host, m.Type())
+	}
+	return err
+}
+
+func (w *dirWalk) fillFile(e *Entry, host string, fi fs.FileInfo, sys sysInfo) error {
+	e.Type = File
+	if sys.links > 1 {
+		if first, ok := w.names[sys.inode]; ok {
+			e.Type, e.Link = Hardlink, first
+			return nil
+		}
+		w.names[sys.inode] = e.Path
+	}
+	digest, n, err := digestHost(host)
+	if err != nil {
+		return err
+	}
+	if n != fi.Size() {
+		return fmt.Errorf("%s changed while it was read", host)
+	}
+	e.Size, e.Digest, e.Content = n, digest, Content{Host: host}
+	return nil
+}
+
+// digestHost returns DigestOf the host file at p.
+func digestHost(p string) (string, int64, error) {
+	f, err := os.Open(p)
+	if err != nil {
+		return "", 0, err
+	}
+	digest, n, err := DigestOf(f)
+	return digest, n, errors.Join(err, f.Close())
+}
+
+// FromFile returns a File for the host file at host, with its digest.
+func FromFile(host, p string, mode uint32, why string) (Entry, error) {
+	abs, err := filepath.Abs(host)
+	if err != nil {
+		return Entry{}, fmt.Errorf("read %s: %w", host, err)
+	}
+	fi, err := os.Stat(abs)
+	if err != nil {
+		return Entry{}, fmt.Errorf("read %s: %w", host, err)
+	}
+	if !fi.Mode().IsRegular() {
+		return Entry{}, fmt.Errorf("read %s: it is not a regular file", host)
+	}
+	digest, n, err := digestHost(abs)
+	if err != nil {
+		return Entry{}, fmt.Errorf("read %s: %w", host, err)
+	}
+	return Entry{
+		Path: p, Type: File, Mode: mode, ModTime: fi.ModTime(), Size: n,
+		Digest: digest, Content: Content{Host: abs}, Why: why,
+	}, nil
+}
