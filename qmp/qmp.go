@@ -15,7 +15,7 @@ import (
 	"net"
 	"os"
 	"sync"
-	"sync/atomic"
+	"syscall"
 )
 
 // DefaultMaxLine is the longest line read from a server, in bytes, when
@@ -233,53 +233,6 @@ func asError(m message) error {
 	return m.Error
 }
 
-// send writes one line. Half a line would spoil all that follows, so a write
-// that ctx interrupts ends the connection.
-func (c *Client) send(ctx context.Context, line []byte, file *os.File) error {
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	select {
-	case <-c.writing:
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-c.done:
-		return c.Err()
-	}
-	defer func() { c.writing <- struct{}{} }()
-	var written atomic.Bool
-	stop := context.AfterFunc(ctx, func() {
-		if !written.Load() {
-			c.end(context.Cause(ctx))
-		}
-	})
-	defer stop()
-	defer written.Store(true)
-	if err := c.write(line, file); err != nil {
-		c.end(fmt.Errorf("write: %w", err))
-		return c.Err()
-	}
-	return nil
-}
-
-func (c *Client) write(line []byte, file *os.File) error {
-	if file != nil {
-		n, err := writeFile(c.conn.(*net.UnixConn), line, file)
-		if err != nil {
-			return err
-		}
-		line = line[n:]
-	}
-	for len(line) > 0 {
-		n, err := c.conn.Write(line)
-		if err != nil {
-			return err
-		}
-		line = line[n:]
-	}
-	return nil
-}
-
 // read is the reader goroutine. It ends with the connection, and all that
 // wait for something from it then learn the reason.
 func (c *Client) read(greeted chan<- Version) {
@@ -292,6 +245,9 @@ func (c *Client) read(greeted chan<- Version) {
 			if m, err = decode(line); err == nil {
 				err = c.deliver(m, greeted)
 			}
+		}
+		if errors.Is(err, syscall.ECONNRESET) {
+			err = io.EOF // closed before it had read our last newline
 		}
 		if err != nil {
 			c.end(err)
