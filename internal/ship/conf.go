@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"mvdan.cc/sh/v3/expand"
 	"mvdan.cc/sh/v3/syntax"
 
 	"github.com/fakecracker/fakecracker/internal/image"
@@ -33,7 +32,7 @@ type conf struct {
 // the guest, which the definition itself may name: then it is read again
 // with that.
 func loadConf(ctx context.Context, path string, src []byte, o Options) (Ship, error) {
-	ctx, cancel := context.WithTimeout(ctx, evalTime)
+	ctx, cancel := context.WithTimeoutCause(ctx, evalTime, errTooLong)
 	defer cancel()
 	c, err := evaluate(ctx, path, src, o, o.Guest)
 	if err != nil {
@@ -116,8 +115,11 @@ func foreign(environ []string) []string {
 
 // runAll evaluates the file statement by statement and notes which sets what.
 func (c *conf) runAll(ctx context.Context, s *shell, f *syntax.File) error {
-	before := make(map[string]expand.Variable)
-	for i, stmt := range f.Stmts {
+	if err := s.runner.Run(ctx, &syntax.File{}); err != nil { // fills Vars
+		return err
+	}
+	for _, stmt := range f.Stmts {
+		before := maps.Clone(s.runner.Vars)
 		line := int(stmt.Pos().Line())
 		if err := s.run(ctx, s.runner, stmt, line); err != nil {
 			return err
@@ -126,11 +128,10 @@ func (c *conf) runAll(ctx context.Context, s *shell, f *syntax.File) error {
 		for name, v := range s.runner.Vars {
 			if at, ok := own[name]; ok {
 				c.lines[name] = at
-			} else if old, ok := before[name]; i > 0 && (!ok || old.Str != v.Str) {
+			} else if old, ok := before[name]; !ok || old.Str != v.Str {
 				c.lines[name] = line
 			}
 		}
-		before = maps.Clone(s.runner.Vars)
 	}
 	for name, v := range s.runner.Vars {
 		c.vars[name] = v.Str

@@ -28,6 +28,8 @@ const (
 	maxOpened = 100       // files
 )
 
+var errTooLong = fmt.Errorf("not evaluated after %v", evalTime)
+
 // A shell evaluates a definition as the shell text that it is, without
 // running anything of the host: commands are answered by us or refused, and
 // only files near the definition can be read.
@@ -106,7 +108,7 @@ func (s *shell) run(ctx context.Context, r *interp.Runner, stmt *syntax.Stmt, li
 	s.line, s.inside, s.evals = line, "", false
 	err := r.Run(ctx, stmt)
 	if ctx.Err() != nil {
-		return fmt.Errorf("%s: stopped: still not evaluated after %v", s.at(line), evalTime)
+		return fmt.Errorf("%s: stopped: %w", s.at(line), context.Cause(ctx))
 	}
 	if _, isStatus := interp.IsExitStatus(err); err != nil && !isStatus {
 		return err
@@ -177,6 +179,9 @@ func (s *shell) include(ctx context.Context, args []string) ([]string, error) {
 		return args, nil
 	}
 	at := s.where(ctx)
+	if s.opened++; s.opened > maxOpened {
+		return nil, fmt.Errorf("%s: stopped: more than %d files opened", at, maxOpened)
+	}
 	path, err := s.find(interp.HandlerCtx(ctx).Dir, args[1])
 	if err != nil {
 		return nil, fmt.Errorf("%s: include %s: %w", at, args[1], err)

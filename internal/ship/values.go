@@ -63,8 +63,11 @@ func literal(w *syntax.Word) (string, bool) {
 	if !plain {
 		return "", false
 	}
-	s, err := expand.Literal(nil, w)
-	return s, err == nil
+	fields, err := expand.Fields(nil, w) // takes the quotes and backslashes off
+	if err != nil || len(fields) != 1 {
+		return "", false
+	}
+	return fields[0], true
 }
 
 // environment splits "A=1 B='x y'".
@@ -113,8 +116,11 @@ func size(s string) (int64, error) {
 		return 0, nil
 	}
 	bad := errors.New("not a size such as 128M")
-	digits := strings.TrimRight(s, "kKmMgGiB")
-	shift, ok := map[string]int{"": 0, "B": 0, "K": 10, "M": 20, "G": 30}[strings.TrimSuffix(strings.TrimSuffix(strings.ToUpper(s[len(digits):]), "B"), "I")]
+	digits := strings.TrimRight(s, "bBiIkKmMgG")
+	unit := strings.ToUpper(s[len(digits):])
+	shift, ok := map[string]int{
+		"": 0, "B": 0, "K": 10, "KB": 10, "KIB": 10, "M": 20, "MB": 20, "MIB": 20, "G": 30, "GB": 30, "GIB": 30,
+	}[unit]
 	if !ok {
 		return 0, bad
 	}

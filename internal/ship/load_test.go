@@ -1,0 +1,316 @@
+package ship
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/fakecracker/fakecracker/internal/image"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+// golden compares s with the file, after taking dir out of its paths.
+func golden(t *testing.T, file, dir string, s Ship) {
+	t.Helper()
+	b, err := json.MarshalIndent(s, "", "\t")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := strings.ReplaceAll(string(b), dir, "DIR") + "\n"
+	if *update {
+		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", file, diff)
+	}
+}
+
+// conf writes a definition into a folder of its own.
+func confFile(t testing.TB, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "ship.conf")
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// The ship that the project began with, read from where it is kept.
+func TestLoadArticle(t *testing.T) {
+	dir, err := filepath.Abs("../../../shared/article")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(dir); err != nil {
+		t.Skip("the article isn't beside this repository")
+	}
+	s, err := Load(t.Context(), filepath.Join(dir, "test.conf"), Options{Home: "/home/me"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "testdata/article.golden", dir, s)
+}
+
+func TestLoadGolden(t *testing.T) {
+	confs, err := filepath.Glob("testdata/*/*.conf")
+	if err != nil || len(confs) == 0 {
+		t.Fatalf("no definitions in testdata: %v", err)
+	}
+	for _, path := range confs {
+		t.Run(filepath.Base(path), func(t *testing.T) {
+			s, err := Load(t.Context(), path, Options{Home: "/home/me"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			golden(t, strings.TrimSuffix(path, ".conf")+".golden", "testdata", s)
+		})
+	}
+}
+
+func TestLoadFolder(t *testing.T) {
+	path := confFile(t, "shipname=web\npackages=nginx\n")
+	s, err := Load(t.Context(), filepath.Dir(path), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.Name != "web" || s.File != path || s.Dir != filepath.Dir(path) {
+		t.Errorf("Load = %+v; want the ship.conf in the folder", s)
+	}
+}
+
+func TestLoadErrors(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, text string) string {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	tests := []struct {
+		name, path, want string
+	}{
+		{"nothing there", filepath.Join(dir, "none"), "no such ship: " + filepath.Join(dir, "none") + " (a folder with a ship.conf, a .conf file, or a program)"},
+		{"an empty folder", t.TempDir(), "no ship.conf in this folder"},
+		{"a Dockerfile's folder", filepath.Dir(write("d/Dockerfile", "FROM scratch\n")), "d/Dockerfile: Dockerfiles and SMOLerfiles are not read yet"},
+		{"a SMOLerfile", write("SMOLerfile.web", "FROM base\n"), "not read yet"},
+		{"a picture", write("p.png", "\x89PNG\x00\x00"), "neither a .conf file nor a program"},
+		{"a long text", write("long.conf", strings.Repeat("# long\n", 50_000)), "too long for a .conf file"},
+		{"a device", os.DevNull, "neither a file nor a folder"},
+		{"half a program", write("half", "\x7fELF\x01\x01"), "half"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := Load(t.Context(), tt.path, Options{})
+			if err == nil || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "\n") {
+				t.Errorf("error %v; want one line with %q", err, tt.want)
+			}
+		})
+	}
+}
+
+func TestConfErrors(t *testing.T) {
+	tests := []struct {
+		name, conf, want string // want follows the file's name
+	}{
+		{"no shipname", "packages=nginx\n", ": shipname is missing: add a line such as shipname=ship"},
+		{"odd shipname", "\nshipname=../x\n", `:2: shipname="../x": a name has`},
+		{"not shell", "shipname=x\npackages=\"nginx\n", ":2: "},
+		{"misspelt", "shipname=x\n\npakcages=nginx\n", `:3: unknown variable "pakcages" (did you mean "packages"?)`},
+		{"misspelt hook", "shipname=x\nrun_at_builds=true\n", `:2: unknown variable "run_at_builds" (did you mean "run_at_build"?)`},
+		{"a command", "shipname=x\n\nfoo bar\n", `:3: command "foo" is not allowed here`},
+		{"a command inside", "shipname=x\nif true; then\n  p=$(ls /)\nfi\n", `:3: command "ls" is not allowed here`},
+		{"a command in a hook", "shipname=x\nrun_at_stop=\"kill $(cat /pid)\"\n", `:2: command "cat" is not allowed here`},
+		{"a command in eval", "shipname=x\neval 'foo'\n", `:2: command "foo"`},
+		{"exec", "shipname=x\nexec ls\n", ":2: exec is not allowed here"},
+		{"a file written", "shipname=x\necho x > y\n", ":2: writes to "},
+		{"the host's files", "shipname=x\n. /etc/passwd\n", ":2: include /etc/passwd: only files of"},
+		{"no such include", "shipname=x\n. ./none.vars\n", ":2: include ./none.vars: file does not exist"},
+		{"background", "shipname=x\ntrue &\n", ":2: commands in the background"},
+		{"background in eval", "shipname=x\neval 'true &'\n", ":2: eval: line 1: commands in the background"},
+		{"a process substitution", "shipname=x\n: <(true)\n", ":2: <( ) is not sh"},
+		{"an array", "shipname=x\npackages=(a b)\n", ":2: arrays are not sh"},
+		{"a billion words", "shipname=x\necho {1..1000000000}\n", ":2: braces"},
+		{"exit", "shipname=x\nexit 1\n", ":2: the shell ends here"},
+		{"set -e", "set -e\nshipname=x\nfalse\n", ":3: the shell ends here"},
+		{"hook over two lines", "shipname=x\nrun_at_build=\"a\nb\"\n", ":2: run_at_build: the value must be whole on this line"},
+		{"address", "shipname=x\nip_vioif0=10.0.0.300/8\n", `:2: ip_vioif0="10.0.0.300/8": not an address`},
+		{"port", "shipname=x\nexpose=\"80 0\"\n", `:2: expose="80 0": "0" is not a TCP port`},
+		{"memory", "shipname=x\nmemory=lots\n", `:2: memory="lots": not a size`},
+		{"command", "shipname=x\ncmd='a | b'\n", `:2: cmd="a | b": this needs a shell`},
+		{"command with a variable", "shipname=x\ncmd='a $HOME'\n", "this needs a shell"},
+		{"command's quotes", "shipname=x\ncmd='a \"b'\n", ":2: cmd="},
+		{"environment", "shipname=x\nenv='A=1 B'\n", `:2: env="A=1 B": not a list of K=V`},
+		{"workdir", "shipname=x\nworkdir=srv\n", "not an absolute path"},
+		{"user", "shipname=x\nuser='a b'\n", "one user"},
+		{"guest", "shipname=x\nguest=plan9\n", `:2: guest="plan9": guests are netbsd and linux`},
+		{"guest's processor", "shipname=x\nguest=linux/vax\n", "guests are netbsd and linux"},
+		{"no program", "shipname=x\nprogram=./none\n", "no such file or directory (it has to be built first)"},
+		{"program's place", "shipname=x\nprogram=./ship.conf:bin\n", "bin: not the absolute path"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			path := confFile(t, tt.conf)
+			_, err := Load(t.Context(), path, Options{})
+			if err == nil || !strings.Contains(err.Error(), tt.want) || !strings.HasPrefix(err.Error(), path) || strings.Contains(err.Error(), "\n") {
+				t.Errorf("error %v; want one line that starts with the file and has %q", err, tt.want)
+			}
+			if left, err := os.ReadDir(filepath.Dir(path)); err != nil || len(left) != 1 {
+				t.Errorf("the folder holds %v, %v; want the definition alone", left, err)
+			}
+		})
+	}
+}
+
+// The place of a fault in an included file is in the error.
+func TestIncludeError(t *testing.T) {
+	path := confFile(t, "shipname=x\n. ./more.vars\n")
+	if err := os.WriteFile(filepath.Join(filepath.Dir(path), "more.vars"), []byte("a=b\n\nls\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	_, err := Load(t.Context(), path, Options{})
+	if want := path + `:2: in ./more.vars:3: command "ls"`; err == nil || !strings.HasPrefix(err.Error(), want) {
+		t.Errorf("error %v; want %s…", err, want)
+	}
+}
+
+// What would take for ever or all memory ends with an error.
+func TestConfBounds(t *testing.T) {
+	tests := []struct {
+		name, conf, want string
+	}{
+		{"loop", "while :; do :; done\n", ":2: stopped: more than"},
+		{"loop of nothing", "while x=1; do x=2; done\n", ":2: stopped: context deadline exceeded"},
+		{"doubling", "x=0123456789\n" + strings.Repeat("x=$x$x\n", 60), "of variables"},
+		{"output", "y=$(while :; do echo 0123456789012345678901234567890123456789; done)\n", "MiB of words"},
+		{"width", "y=$(printf %999999999d 1)\n", "too wide"},
+		{"width in a variable", "y=$(printf '%*d' 999999999 1)\n", "too wide"},
+		{"recursion", "f() { f; }\nf\n", "stopped"},
+		{"includes itself", ". ./ship.conf\n", "files opened"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			path := confFile(t, "shipname=x\n"+tt.conf)
+			ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond) // where nothing else ends it, and before evalTime
+			defer cancel()
+			_, err := Load(ctx, path, Options{})
+			if err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("error %v; want one with %q", err, tt.want)
+			}
+		})
+	}
+}
+
+func TestGuest(t *testing.T) {
+	tests := []struct {
+		name, conf string
+		asked      image.Guest
+		want       image.Guest
+		packages   string
+	}{
+		{"not said", "", image.Guest{}, image.Guest{}, "NetBSD-i386-i386"},
+		{"asked for", "", image.Guest{OS: "linux", Arch: "amd64"}, image.Guest{OS: "linux", Arch: "amd64"}, "Linux-x86_64-x86_64"},
+		{"said", "guest=linux\n", image.Guest{}, image.Guest{OS: "linux"}, "Linux-i686-i686"},
+		{"said in full", "guest=netbsd/x86_64\n", image.Guest{}, image.Guest{OS: "netbsd", Arch: "amd64"}, "NetBSD-amd64-x86_64"},
+		{"asked for over said", "guest=netbsd/i386\n", image.Guest{Arch: "amd64"}, image.Guest{OS: "netbsd", Arch: "amd64"}, "NetBSD-amd64-x86_64"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			path := confFile(t, "shipname=x\npackages=${OS}-$(uname -m)-$(uname -p)\n"+tt.conf)
+			s, err := Load(t.Context(), path, Options{Guest: tt.asked})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if s.Guest != tt.want || s.Packages[0] != tt.packages {
+				t.Errorf("guest %v, packages %v; want %v, %v", s.Guest, s.Packages, tt.want, tt.packages)
+			}
+		})
+	}
+}
+
+func TestEnviron(t *testing.T) {
+	path := confFile(t, "shipname=x\npackages=\"$FLAVOUR $HOME\"\n")
+	s, err := Load(t.Context(), path, Options{Home: "/h", Environ: []string{"FLAVOUR=light", "services=evil", "HOME=/other"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"light", "/h"}, s.Packages); diff != "" || len(s.Services) != 0 {
+		t.Errorf("services %v, packages (-want +got):\n%s", s.Services, diff)
+	}
+}
+
+func TestAllowHostCommands(t *testing.T) {
+	path := confFile(t, "shipname=x\npackages=$(/bin/echo from the host)\n")
+	s, err := Load(t.Context(), path, Options{AllowHostCommands: true, Environ: []string{"PATH=/bin:/usr/bin"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Join(s.Packages, " "); got != "from the host" {
+		t.Errorf("packages %q", got)
+	}
+}
+
+func TestOverlays(t *testing.T) {
+	root := t.TempDir()
+	for _, dir := range []string{"examples", "ships/common/all", "ships/common/NetBSD", "ships/common/Linux", "ships/web", "ships/other"} {
+		if err := os.MkdirAll(filepath.Join(root, dir), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	path := filepath.Join(root, "examples", "web.conf")
+	if err := os.WriteFile(path, []byte("shipname=web\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	s, err := Load(t.Context(), path, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ships := filepath.Join(root, "ships")
+	want := []Overlay{{ships + "/common/all", true}, {ships + "/common/NetBSD", true}, {ships + "/web", false}}
+	if diff := cmp.Diff(want, s.Overlays); diff != "" {
+		t.Errorf("overlays (-want +got):\n%s", diff)
+	}
+}
+
+func FuzzConf(f *testing.F) {
+	confs, err := filepath.Glob("testdata/*/*.conf")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, path := range confs {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b)
+	}
+	f.Add([]byte("shipname=x\nfor i in 1 2 3; do packages=\"$packages p$i\"; done\ncase $(uname -s) in NetBSD) expose=80;; esac\n"))
+	dir := f.TempDir()
+	f.Fuzz(func(t *testing.T, text []byte) {
+		path := filepath.Join(dir, "ship.conf")
+		s, err := loadConf(t.Context(), path, text, Options{Home: "/home/me"})
+		if err == nil && !validName.MatchString(s.Name) {
+			t.Errorf("a ship named %q", s.Name)
+		}
+		if left, err := os.ReadDir(dir); err != nil || len(left) != 0 {
+			t.Errorf("left in the folder: %v, %v", left, err)
+		}
+	})
+}
