@@ -1,0 +1,171 @@
+package build
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/fakecracker/fakecracker/internal/tree"
+)
+
+// checkProgram refuses a program that is for another system or processor, or
+// that is none.
+func (b *builder) checkProgram(e tree.Entry, what, where string) error {
+	f, err := e.ELF()
+	if errors.Is(err, tree.ErrNotELF) {
+		if interp, _ := interpreter(e); interp != "" {
+			return nil // whether that is there is seen when all files are
+		}
+		return fmt.Errorf("%s: %s is neither an ELF program nor a script that begins with #!", where, what)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %s: %w", where, what, err)
+	}
+	if f.OS != b.Guest.OS || f.Arch != b.Guest.Arch {
+		return fmt.Errorf("%s: %s is %s/%s, the guest is %s", where, what, f.OS, f.Arch, b.Guest)
+	}
+	if !f.Program {
+		return fmt.Errorf("%s: %s is an ELF file, but not a program", where, what)
+	}
+	return nil
+}
+
+// checkOverlay refuses programs in an overlay that the guest can't run.
+func (b *builder) checkOverlay(over tree.Tree) error {
+	for _, e := range over.All() {
+		if e.Type != tree.File || e.Mode&0o111 == 0 {
+			continue
+		}
+		f, err := e.ELF()
+		if err != nil || !f.Program {
+			continue // data, whatever it is
+		}
+		if f.OS != b.Guest.OS || f.Arch != b.Guest.Arch {
+			return fmt.Errorf("%s: %s is a program for %s/%s, the guest is %s", e.Why, e.Path, f.OS, f.Arch, b.Guest)
+		}
+	}
+	return nil
+}
+
+// interpreter returns the program that a script names in its first line.
+func interpreter(e tree.Entry) (string, error) {
+	const longest = 256 // Linux's BINPRM_BUF_SIZE; NetBSD's is less
+	r, err := e.Open()
+	if err != nil {
+		return "", err
+	}
+	line, err := bufio.NewReaderSize(r, longest).ReadSlice('\n')
+	if cerr := r.Close(); cerr != nil {
+		return "", cerr
+	}
+	f := strings.Fields(strings.TrimPrefix(string(line), "#!"))
+	if !strings.HasPrefix(string(line), "#!") || len(f) == 0 {
+		return "", nil
+	}
+	_ = err // a short file has no line end
+	return f[0], nil
+}
+
+// check looks at the whole: what is to be started must be able to.
+func (b *builder) check(ctx context.Context) error {
+	missing, err := b.tree.Missing(ctx)
+	if err != nil {
+		return err
+	}
+	own := b.own
+	if cmd, err := b.findCmd(); err != nil {
+		return err
+	} else if cmd != "" {
+		own = append(own, cmd)
+	}
+	for _, p := range missing {
+		if slices.Contains(own, p.Path) {
+			return fmt.Errorf("%s: add the package or file that has it, or link the program statically", p)
+		}
+		b.note("%s", p)
+	}
+	if err := b.checkScripts(own); err != nil {
+		return err
+	}
+	return b.checkUser()
+}
+
+// findCmd returns the file that the ship starts, "" when it doesn't say.
+func (b *builder) findCmd() (string, error) {
+	cmd := b.ship.Config.Cmd
+	if len(cmd) == 0 {
+		return "", nil
+	}
+	dirs := []string{"/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin", "/usr/pkg/sbin", "/usr/pkg/bin"}
+	where := "none of the folders of programs has it"
+	if strings.Contains(cmd[0], "/") {
+		dir := path.Dir(cmd[0])
+		if !path.IsAbs(dir) {
+			dir = path.Join("/", b.ship.Config.WorkDir, dir)
+		}
+		dirs, where = []string{dir}, "it is not in the image"
+	}
+	for _, d := range dirs {
+		e, err := b.tree.Lookup(path.Join(d, path.Base(cmd[0])))
+		if err != nil || e.Type != tree.File {
+			continue
+		}
+		if e.Mode&0o111 == 0 {
+			return "", fmt.Errorf("%s: cmd: %s is not executable: chmod +x it", at(b.ship, "cmd"), e.Path)
+		}
+		return e.Path, nil
+	}
+	return "", fmt.Errorf("%s: cmd: %s: %s; add its package, a program or an overlay", at(b.ship, "cmd"), cmd[0], where)
+}
+
+// checkScripts finds scripts whose interpreter is not there: an error for
+// what is started, else a note for each interpreter.
+func (b *builder) checkScripts(own []string) error {
+	lacking := make(map[string][]string)
+	for _, e := range b.tree.All() {
+		if e.Type != tree.File || e.Mode&0o111 == 0 {
+			continue
+		}
+		interp, err := interpreter(e)
+		if err != nil {
+			return err
+		}
+		if interp == "" {
+			continue
+		}
+		if _, err := b.tree.Lookup(path.Clean(interp)); err == nil {
+			continue
+		}
+		if slices.Contains(own, e.Path) {
+			return fmt.Errorf("%s is a script for %s, which is not in the image (%s)", e.Path, interp, e.Why)
+		}
+		lacking[interp] = append(lacking[interp], e.Path)
+	}
+	for interp, scripts := range lacking {
+		b.note("%d scripts need %s, which is not in the image: %s", len(scripts), interp, shorten(scripts))
+	}
+	slices.Sort(b.report.Notes)
+	return nil
+}
+
+// checkUser makes sure that the user that the service runs as exists.
+func (b *builder) checkUser() error {
+	name, group, _ := strings.Cut(b.ship.Config.User, ":")
+	for file, n := range map[string]string{"/etc/passwd": name, "/etc/group": group} {
+		if n == "" || strings.Trim(n, "0123456789") == "" {
+			continue
+		}
+		text, err := b.tree.ReadFile(file, 1<<20)
+		if err != nil {
+			return err
+		}
+		if !strings.Contains("\n"+string(text), "\n"+n+":") {
+			return fmt.Errorf("%s: user %q is not in the image's %s: use a number, or bring the file by an overlay", at(b.ship, "user"), n, file)
+		}
+	}
+	return nil
+}
