@@ -305,7 +305,9 @@ func FuzzConf(f *testing.F) {
 	dir := f.TempDir()
 	f.Fuzz(func(t *testing.T, text []byte) {
 		path := filepath.Join(dir, "ship.conf")
-		s, err := loadConf(t.Context(), path, text, Options{Home: "/home/me"})
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		s, err := loadConf(ctx, path, text, Options{Home: "/home/me"})
 		if err == nil && !validName.MatchString(s.Name) {
 			t.Errorf("a ship named %q", s.Name)
 		}

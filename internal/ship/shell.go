@@ -110,7 +110,7 @@ func (s *shell) run(ctx context.Context, r *interp.Runner, stmt *syntax.Stmt, li
 	if ctx.Err() != nil {
 		return fmt.Errorf("%s: stopped: %w", s.at(line), context.Cause(ctx))
 	}
-	if _, isStatus := interp.IsExitStatus(err); err != nil && !isStatus {
+	if _, failed := errors.AsType[interp.ExitStatus](err); err != nil && !failed { // a command that fails is no fault
 		return err
 	}
 	if r.Exited() {
