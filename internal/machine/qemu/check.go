@@ -51,14 +51,12 @@ func checkBoard(m machine.Machine) error {
 // enough. QEMU puts the kernel's path, as we give it, before a MULTIBOOT
 // kernel's line, which is how i386 kernels of NetBSD boot.
 func checkKernel(m machine.Machine, path string) error {
-	for _, p := range []string{m.Kernel, m.Initrd} {
-		if p == "" && p == m.Initrd {
-			continue
-		}
-		if fi, err := os.Stat(p); err != nil {
-			return fmt.Errorf("load kernel: %w", err)
-		} else if !fi.Mode().IsRegular() {
-			return fmt.Errorf("load kernel %s: not a file", p)
+	if err := regular(m.Kernel); err != nil {
+		return fmt.Errorf("load kernel: %w", err)
+	}
+	if m.Initrd != "" {
+		if err := regular(m.Initrd); err != nil {
+			return fmt.Errorf("load initramfs: %w", err)
 		}
 	}
 	length, limit := len(m.Append), linuxLine
@@ -70,6 +68,17 @@ func checkKernel(m machine.Machine, path string) error {
 	}
 	if length > limit {
 		return fmt.Errorf("the kernel's command line is %d bytes long, and it holds %d", length, limit)
+	}
+	return nil
+}
+
+func regular(path string) error {
+	fi, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	if !fi.Mode().IsRegular() {
+		return fmt.Errorf("%s is not a file", path)
 	}
 	return nil
 }

@@ -2,6 +2,10 @@ package qemu
 
 import (
 	"context"
+	"io"
+	"os"
+	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -59,5 +63,156 @@ func TestEnds(t *testing.T) {
 				t.Errorf("console: %q; want %q", vm.Console().Bytes(), tt.text)
 			}
 		})
+	}
+}
+
+// What is typed reaches the guest, what it answers reaches the writer, and the
+// first byte's time is noted.
+func TestConsole(t *testing.T) {
+	got := make(chan string, 100)
+	opts := Options{Console: writerFunc(func(p []byte) (int, error) { got <- string(p); return len(p), nil })}
+	vm := start(t, testMachine(t, "ready", echo), opts)
+	var text string
+	receive := func(want string) {
+		t.Helper()
+		for !strings.Contains(text, want) {
+			select {
+			case s := <-got:
+				text += s
+			case <-time.After(20 * time.Second):
+				t.Fatalf("console %q; want %q", text, want)
+			}
+		}
+	}
+	receive("ready")
+	if _, err := io.WriteString(vm.Console(), "hello, guest"); err != nil {
+		t.Fatal(err)
+	}
+	receive("hello, guest")
+	times := vm.Times()
+	if !times.FirstConsole.After(times.Exec) {
+		t.Errorf("times %+v; want the first byte after the start", times)
+	}
+	if end := vm.Kill(); end.Reason != machine.Stopped {
+		t.Errorf("ended: %s; want stopped", end)
+	}
+	if _, err := io.WriteString(vm.Console(), "anybody?"); err == nil {
+		t.Error("typed into a machine that has ended")
+	}
+}
+
+type writerFunc func([]byte) (int, error)
+
+func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
+
+// A console that can't be passed on any more is read all the same.
+func TestConsoleWriterFails(t *testing.T) {
+	opts := Options{Console: writerFunc(func([]byte) (int, error) { return 0, io.ErrClosedPipe })}
+	vm := start(t, testMachine(t, strings.Repeat("text\r\n", 500), powerOff), opts)
+	if end := wait(t, vm); end.Reason != machine.PoweredOff {
+		t.Errorf("ended: %s; want powered off", end)
+	}
+	if got, want := len(vm.Console().Bytes()), 3000; got != want {
+		t.Errorf("%d bytes of console; want %d", got, want)
+	}
+}
+
+func TestPauseAndQuit(t *testing.T) {
+	vm := start(t, testMachine(t, "", echo), Options{})
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	for _, step := range []struct {
+		do   func(context.Context) error
+		want string
+	}{
+		{vm.Pause, "paused"}, {vm.Resume, "running"}, {vm.PowerDown, "running"}, {vm.Pause, "paused"},
+	} {
+		if err := step.do(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := vm.Status(ctx); err != nil || got != step.want {
+			t.Errorf("status %q, %v; want %s", got, err, step.want)
+		}
+	}
+	if end := vm.Quit(ctx); end.Reason != machine.Stopped {
+		t.Errorf("ended: %s; want stopped", end)
+	}
+	if err := vm.Pause(ctx); err == nil {
+		t.Error("paused a machine that has ended")
+	}
+	if end := vm.Kill(); end.Reason != machine.Stopped {
+		t.Errorf("the end changed: %s", end)
+	}
+}
+
+func TestKeepOnPanic(t *testing.T) {
+	const text = "[   1.0] panic: look at me\r\n"
+	vm := start(t, testMachine(t, text, echo), Options{KeepOnPanic: true})
+	io.WriteString(vm.Console(), "x")
+	for !strings.HasSuffix(string(vm.Console().Bytes()), "x") {
+		time.Sleep(10 * time.Millisecond)
+	}
+	select {
+	case <-vm.Done():
+		t.Fatalf("ended: %s", vm.Wait())
+	case <-time.After(2 * silence):
+	}
+	if end := vm.Kill(); end.Reason != machine.Panicked || end.Detail != "look at me" {
+		t.Errorf("ended: %s; want panicked", end)
+	}
+}
+
+// A guest that never says a word is ended under an accelerator. The real ones
+// aren't everywhere, so this one only doesn't bear TCG's plain name.
+func TestWatchdog(t *testing.T) {
+	for _, tt := range []struct {
+		name, text string
+		want       machine.Reason
+	}{
+		{"silent", "", machine.Hung},
+		{"slow to end", "alive", machine.Stopped},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			d := new(Driver)
+			m := testMachine(t, tt.text, halt)
+			m.Accel = "tcg,thread=multi"
+			program, err := d.program(m.Arch)
+			if err != nil {
+				t.Fatal(err)
+			}
+			vm, err := d.start(t.Context(), program, m, Options{Watchdog: time.Second})
+			if err != nil {
+				t.Fatal(err)
+			}
+			select {
+			case <-vm.Done():
+			case <-time.After(3 * time.Second):
+			}
+			if end := vm.Kill(); end.Reason != tt.want {
+				t.Errorf("ended: %s; want %s", end, tt.want)
+			}
+		})
+	}
+}
+
+// QEMU that is killed by somebody else has crashed, and the signal is named.
+func TestCrash(t *testing.T) {
+	vm := start(t, testMachine(t, "line 1\r\nline 2\r\n", halt), Options{})
+	for vm.Console().Lines(2) == nil {
+		time.Sleep(10 * time.Millisecond)
+	}
+	p, err := os.FindProcess(vm.PID())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Signal(syscall.SIGSEGV); err != nil {
+		t.Fatal(err)
+	}
+	end := wait(t, vm)
+	if end.Reason != machine.Crashed || !strings.Contains(end.Detail, "signal 11") {
+		t.Errorf("ended: %s; want crashed by signal 11", end)
+	}
+	if len(end.Console) == 0 || end.Console[0] != "line 1" {
+		t.Errorf("console %q; want its last lines", end.Console)
 	}
 }
