@@ -197,9 +197,9 @@ func TestConfBounds(t *testing.T) {
 		name, conf, want string
 	}{
 		{"loop", "while :; do :; done\n", ":2: stopped: more than"},
-		{"loop of nothing", "while x=1; do x=2; done\n", ":2: stopped: context deadline exceeded"},
+		{"loop of nothing", "while x=1; do x=2; done\n", ":2: stopped: "},
 		{"doubling", "x=0123456789\n" + strings.Repeat("x=$x$x\n", 60), "of variables"},
-		{"output", "y=$(while :; do echo 0123456789012345678901234567890123456789; done)\n", "MiB of words"},
+		{"output", "x=0123456789\nx=$x$x$x$x$x$x$x$x\nx=$x$x$x$x$x$x$x$x$x$x$x$x$x\ny=$(while :; do echo $x; done)\n", "MiB of words"},
 		{"width", "y=$(printf %999999999d 1)\n", "too wide"},
 		{"width in a variable", "y=$(printf '%*d' 999999999 1)\n", "too wide"},
 		{"recursion", "f() { f; }\nf\n", "stopped"},
@@ -208,7 +208,10 @@ func TestConfBounds(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			path := confFile(t, "shipname=x\n"+tt.conf)
-			ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond) // where nothing else ends it, and before evalTime
+			ctx, cancel := t.Context(), func() {}
+			if tt.name == "loop of nothing" { // only time ends it
+				ctx, cancel = context.WithTimeout(ctx, 200*time.Millisecond)
+			}
 			defer cancel()
 			_, err := Load(ctx, path, Options{})
 			if err == nil || !strings.Contains(err.Error(), tt.want) {

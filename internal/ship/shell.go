@@ -22,7 +22,7 @@ import (
 // that one which was written to do harm only gets an error.
 const (
 	evalTime  = 5 * time.Second
-	maxCalls  = 20_000    // commands
+	maxCalls  = 5_000     // commands
 	maxWords  = 4 << 20   // bytes of all their arguments
 	maxVars   = 256 << 10 // bytes of all variables
 	maxOpened = 100       // files
