@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// keptConsole is how much of the console's end is remembered, in bytes.
+// keptConsole is how much of the end of the console is remembered at least, in
+// bytes.
 const keptConsole = 64 << 10
 
 // A Console is a machine's serial port. What the guest writes goes to
@@ -23,7 +24,8 @@ type Console struct {
 // Write types p into the guest. It waits while the guest doesn't read.
 func (c *Console) Write(p []byte) (int, error) { return c.conn.Write(p) }
 
-// Bytes returns the last 64 KiB that the guest wrote.
+// Bytes returns the end of what the guest wrote: all of it, or the last 64 to
+// 128 KiB.
 func (c *Console) Bytes() []byte {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -123,21 +123,36 @@ func protectedMode() [][]byte {
 
 func enterLongMode() [][]byte {
 	return [][]byte{
-		{0x0f, 0x01, 0x15}, le32(proberRAM + atRAMGDTR), // lgdt [ramGDTR]
-		{0xbf}, le32(pml4), // mov edi, tables
-		{0xb9}, le32(tables / 4), // mov ecx, their size
-		{0x31, 0xc0}, // xor eax, eax
-		{0xf3, 0xab}, // rep stosd
+		{0x0f, 0x01, 0x15},
+		le32(proberRAM + atRAMGDTR), // lgdt [ramGDTR]
+		{0xbf},
+		le32(pml4), // mov edi, tables
+		{0xb9},
+		le32(tables / 4), // mov ecx, their size
+		{0x31, 0xc0},     // xor eax, eax
+		{0xf3, 0xab},     // rep stosd
 		// Present and writable; 0x80: a page of 2 MiB; 0x18: not cached.
 		store32(pml4, pdpt|3), store32(pdpt, lowPages|3), store32(pdpt+3*8, highPages|3),
 		store32(lowPages, 0x83), store32(apicEntry, apic|0x9b),
-		{0xb8}, le32(0x20), {0x0f, 0x22, 0xe0}, // mov cr4, PAE
-		{0xb8}, le32(pml4), {0x0f, 0x22, 0xd8}, // mov cr3, pml4
-		{0xb9}, le32(0xc0000080), {0x0f, 0x32}, // mov ecx, EFER; rdmsr
-		{0x0d}, le32(0x100), {0x0f, 0x30}, // or eax, LME; wrmsr
-		{0x0f, 0x20, 0xc0},                        // mov eax, cr0
-		{0x0d}, le32(1 << 31), {0x0f, 0x22, 0xc0}, // or eax, PG; mov cr0, eax
-		{0xea}, le32(proberRAM + atLong), {code64, 0}, // jmp code64:long
+		{0xb8},
+		le32(0x20),
+		{0x0f, 0x22, 0xe0}, // mov cr4, PAE
+		{0xb8},
+		le32(pml4),
+		{0x0f, 0x22, 0xd8}, // mov cr3, pml4
+		{0xb9},
+		le32(0xc0000080),
+		{0x0f, 0x32}, // mov ecx, EFER; rdmsr
+		{0x0d},
+		le32(0x100),
+		{0x0f, 0x30},       // or eax, LME; wrmsr
+		{0x0f, 0x20, 0xc0}, // mov eax, cr0
+		{0x0d},
+		le32(1 << 31),
+		{0x0f, 0x22, 0xc0}, // or eax, PG; mov cr0, eax
+		{0xea},
+		le32(proberRAM + atLong),
+		{code64, 0}, // jmp code64:long
 	}
 }
 
