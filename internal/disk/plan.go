@@ -9,7 +9,6 @@ import (
 	"hash"
 	"path"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/fakecracker/fakecracker/internal/image"
@@ -152,12 +151,8 @@ func compose(img image.Image, extra []tree.Entry) (tree.Tree, error) {
 		return t, err
 	}
 	for _, e := range extra {
-		dir, err := follow(&t, path.Dir(e.Path)) // /sbin is usr/sbin in today's Linux
-		if err != nil {
-			return t, fmt.Errorf("put %s into the tree: %w", e.Path, err)
-		}
-		if e.Path != "/" {
-			e.Path = path.Join(dir, path.Base(e.Path))
+		if e.Path, err = t.ResolveParent(e.Path); err != nil { // /sbin is usr/sbin in today's Linux
+			return t, err
 		}
 		if err := t.Put(e); err != nil {
 			return t, err
@@ -183,26 +178,4 @@ func digested(entries []tree.Entry) ([]tree.Entry, error) {
 		}
 	}
 	return entries, nil
-}
-
-// follow returns the absolute path p with the tree's symbolic links resolved.
-func follow(t *tree.Tree, p string) (string, error) {
-	done, rest := "/", strings.Trim(p, "/")
-	for links := 0; rest != ""; {
-		name, after, _ := strings.Cut(rest, "/")
-		next := path.Join(done, name)
-		e, ok := t.Get(next)
-		if !ok || e.Type != tree.Symlink {
-			done, rest = next, after
-			continue
-		}
-		if links++; links > 32 {
-			return "", fmt.Errorf("%s: too many levels of symbolic links", p)
-		}
-		if path.IsAbs(e.Link) {
-			done = "/"
-		}
-		rest = strings.Trim(path.Clean(e.Link)+"/"+after, "/")
-	}
-	return done, nil
 }

@@ -6,9 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"time"
@@ -73,22 +70,6 @@ func newShell(file, dir string, vars []string, a answers, host bool) (*shell, er
 		}),
 	)
 	return s, err
-}
-
-// rootsOf returns the folders that a definition in dir may read in: its own,
-// the one above it (sailor's checkout), and the one we are in.
-func rootsOf(dir string) []string {
-	var roots []string
-	for _, d := range []string{dir, filepath.Dir(dir), "."} {
-		abs, err := filepath.Abs(d)
-		if err != nil {
-			continue
-		}
-		if real, err := filepath.EvalSymlinks(abs); err == nil && real != "/" {
-			roots = append(roots, real)
-		}
-	}
-	return roots
 }
 
 // parse reads shell text and refuses what must not be evaluated.
@@ -202,79 +183,6 @@ func (s *shell) include(ctx context.Context, args []string) ([]string, error) {
 	return append([]string{args[0], path}, args[2:]...), nil
 }
 
-// find returns the file that name means, relative to dir or to a root, if it
-// may be read.
-func (s *shell) find(dir, name string) (string, error) {
-	candidates := []string{name}
-	if !filepath.IsAbs(name) {
-		candidates = []string{filepath.Join(dir, name)}
-		for _, root := range s.roots {
-			candidates = append(candidates, filepath.Join(root, name))
-		}
-	}
-	for _, c := range candidates {
-		if real, err := filepath.EvalSymlinks(c); err == nil {
-			return real, s.allowed(real)
-		}
-	}
-	return "", fs.ErrNotExist
-}
-
-var errOutside = errors.New("only files of the ship's folder and of the one above it are read")
-
-// allowed checks a path without symbolic links against the roots.
-func (s *shell) allowed(real string) error {
-	for _, root := range s.roots {
-		if rel, err := filepath.Rel(root, real); err == nil && filepath.IsLocal(rel) {
-			return nil
-		}
-	}
-	return errOutside
-}
-
-// open serves redirections and included files.
-func (s *shell) open(ctx context.Context, path string, flag int, _ os.FileMode) (io.ReadWriteCloser, error) {
-	if path == os.DevNull {
-		return devNull{}, nil
-	}
-	if flag&(os.O_WRONLY|os.O_RDWR|os.O_CREATE|os.O_APPEND|os.O_TRUNC) != 0 {
-		return nil, fmt.Errorf("%s: writes to %s: a ship file writes nothing on the host", s.where(ctx), path)
-	}
-	if s.opened++; s.opened > maxOpened {
-		return nil, fmt.Errorf("%s: stopped: more than %d files opened", s.where(ctx), maxOpened)
-	}
-	real, err := s.find(interp.HandlerCtx(ctx).Dir, path)
-	if err != nil {
-		return nil, &os.PathError{Op: "open", Path: path, Err: err}
-	}
-	b, err := readHead(real)
-	if err != nil {
-		return nil, &os.PathError{Op: "open", Path: path, Err: err}
-	}
-	return readOnly{bytes.NewReader(b[:min(len(b), maxFile)])}, nil
-}
-
-// stat answers tests such as [ -f FILE ]. The host is not the guest: what
-// lies outside of the ship's folders does not exist.
-func (s *shell) stat(ctx context.Context, name string, follow bool) (fs.FileInfo, error) {
-	real, err := s.find(interp.HandlerCtx(ctx).Dir, name)
-	if err != nil {
-		return nil, &os.PathError{Op: "stat", Path: name, Err: fs.ErrNotExist}
-	}
-	if follow {
-		return os.Stat(real)
-	}
-	return os.Lstat(real)
-}
-
-func (s *shell) readDir(ctx context.Context, path string) ([]fs.DirEntry, error) {
-	real, err := s.find(interp.HandlerCtx(ctx).Dir, path)
-	if err != nil {
-		return nil, &os.PathError{Op: "readdir", Path: path, Err: fs.ErrNotExist}
-	}
-	return os.ReadDir(real)
-}
-
 // exec answers a command, or refuses it.
 func (s *shell) exec(next interp.ExecHandlerFunc) interp.ExecHandlerFunc {
 	return func(ctx context.Context, args []string) error {
@@ -288,16 +196,3 @@ func (s *shell) exec(next interp.ExecHandlerFunc) interp.ExecHandlerFunc {
 		return fmt.Errorf("%s: command %q is not allowed here: a ship file is evaluated without running programs of this host", s.where(ctx), args[0])
 	}
 }
-
-// devNull is /dev/null.
-type devNull struct{}
-
-func (devNull) Read([]byte) (int, error)    { return 0, io.EOF }
-func (devNull) Write(b []byte) (int, error) { return len(b), nil }
-func (devNull) Close() error                { return nil }
-
-// readOnly is an open file that can't be written.
-type readOnly struct{ *bytes.Reader }
-
-func (readOnly) Write([]byte) (int, error) { return 0, fs.ErrPermission }
-func (readOnly) Close() error              { return nil }
