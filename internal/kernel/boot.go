@@ -19,7 +19,7 @@ const (
 
 // bootProtocols tells how a VMM can enter the kernel.
 func (f *elfFile) bootProtocols() ([]string, error) {
-	var boot []string
+	boot := []string{}
 	mb, err := f.multiboot()
 	if err != nil {
 		return nil, err

@@ -2,7 +2,6 @@ package kernel
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -11,12 +10,9 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/fakecracker/fakecracker/internal/atomicfile"
 )
 
 const (
@@ -59,7 +55,7 @@ func (d download) small(ctx context.Context, addr string) (_ []byte, err error) 
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, resp.Body.Close()) }()
+	defer func() { err = both(err, resp.Body.Close()) }()
 	b, err := io.ReadAll(io.LimitReader(resp.Body, maxSums))
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", addr, err)
@@ -90,7 +86,7 @@ func (d download) request(ctx context.Context, addr string, header http.Header) 
 	default:
 		err = fmt.Errorf("%s: the server answers %s", addr, resp.Status)
 	}
-	return nil, errors.Join(err, resp.Body.Close())
+	return nil, both(err, resp.Body.Close())
 }
 
 // unreachable makes one line of what net/http says.
@@ -113,29 +109,6 @@ func unreachable(ctx context.Context, host string, err error) error {
 	return fmt.Errorf("%s %w (%w); use --mirror, or: fakecracker kernel import FILE", host, ErrUnreachable, err)
 }
 
-// part is an unfinished download: <key>.part, and <key>.json about it.
-type part struct {
-	path string
-	file *os.File // locked
-	meta partMeta
-}
-
-// partMeta tells which version of a file a part is of.
-type partMeta struct {
-	Version      int    `json:"version"`
-	URL          string `json:"url"`
-	ETag         string `json:"etag,omitempty"`
-	LastModified string `json:"lastModified,omitempty"`
-}
-
-// validator is what If-Range takes: a strong ETag, else a date.
-func (m partMeta) validator() string {
-	if m.ETag != "" && !strings.HasPrefix(m.ETag, "W/") {
-		return m.ETag
-	}
-	return m.LastModified
-}
-
 // get downloads addr into dir, checks it, and calls use with the file, which
 // is gone afterwards. Only a broken connection or the end of ctx leave a part
 // for the next time.
@@ -147,10 +120,10 @@ func (d download) get(ctx context.Context, addr, dir string, want checksum, use 
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, p.file.Close()) }()
+	defer func() { err = both(err, p.file.Close()) }()
 	resumed, err := d.fill(ctx, addr, p)
 	if err != nil {
-		return errors.Join(err, p.removeEmpty())
+		return both(err, p.removeEmpty())
 	}
 	err = p.check(ctx, addr, want)
 	var bad *checksumError
@@ -167,77 +140,7 @@ func (d download) get(ctx context.Context, addr, dir string, want checksum, use 
 	if err == nil {
 		err = use(p.path)
 	}
-	return errors.Join(err, p.remove())
-}
-
-func openPart(ctx context.Context, addr, dir string) (*part, error) {
-	p := &part{path: filepath.Join(dir, sum([]byte(addr))[:32]+".part")}
-	for {
-		f, err := lock(ctx, p.path)
-		if err != nil {
-			return nil, err
-		}
-		if same(f, p.path) {
-			p.file = f
-			break
-		}
-		// Whoever had the lock has finished, and removed the file.
-		if err := f.Close(); err != nil {
-			return nil, err
-		}
-	}
-	b, err := os.ReadFile(p.metaPath())
-	if err == nil {
-		// A damaged record only costs the part.
-		_ = json.Unmarshal(b, &p.meta)
-	}
-	if p.meta.Version != 1 || p.meta.URL != addr {
-		p.meta = partMeta{Version: 1, URL: addr}
-	}
-	return p, nil
-}
-
-// same reports whether f is still what is at path.
-func same(f *os.File, path string) bool {
-	a, err := f.Stat()
-	if err != nil {
-		return false
-	}
-	b, err := os.Stat(path)
-	return err == nil && os.SameFile(a, b)
-}
-
-func (p *part) metaPath() string { return strings.TrimSuffix(p.path, ".part") + ".json" }
-
-func (p *part) reset() error {
-	p.meta.ETag, p.meta.LastModified = "", ""
-	return p.file.Truncate(0)
-}
-
-// removeEmpty removes a part that there is nothing of.
-func (p *part) removeEmpty() error {
-	fi, err := p.file.Stat()
-	if err != nil || fi.Size() > 0 {
-		return err
-	}
-	return p.remove()
-}
-
-func (p *part) remove() error {
-	var all error
-	for _, f := range []string{p.path, p.metaPath()} {
-		if err := os.Remove(f); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			all = errors.Join(all, err)
-		}
-	}
-	return all
-}
-
-func (p *part) check(ctx context.Context, addr string, want checksum) error {
-	if _, err := p.file.Seek(0, io.SeekStart); err != nil {
-		return err
-	}
-	return want.check(limited(ctx, p.file), addr)
+	return both(err, p.remove())
 }
 
 // fill completes the part, and tells whether any of it was there before.
@@ -271,7 +174,7 @@ func (d download) try(ctx context.Context, addr string, p *part) (resumed bool, 
 	if err != nil {
 		return false, err
 	}
-	defer func() { err = errors.Join(err, resp.Body.Close()) }()
+	defer func() { err = both(err, resp.Body.Close()) }()
 	if resp.StatusCode == http.StatusRequestedRangeNotSatisfiable {
 		// All of it may be there already: the checksum tells.
 		return true, nil
@@ -285,22 +188,6 @@ func (d download) try(ctx context.Context, addr string, p *part) (resumed bool, 
 		return false, fmt.Errorf("%s: the server answers with another range (%s)", addr, resp.Header.Get("Content-Range"))
 	}
 	return have > 0, d.copyBody(ctx, cancel, resp, p, have)
-}
-
-// begin empties the part and notes which version is coming.
-func (p *part) begin(resp *http.Response) error {
-	if err := p.reset(); err != nil {
-		return err
-	}
-	if _, err := p.file.Seek(0, io.SeekStart); err != nil {
-		return err
-	}
-	p.meta.ETag, p.meta.LastModified = resp.Header.Get("ETag"), resp.Header.Get("Last-Modified")
-	b, err := json.Marshal(p.meta)
-	if err != nil {
-		return err
-	}
-	return atomicfile.WriteFile(p.metaPath(), b, 0o644)
 }
 
 func rangeStart(resp *http.Response) int64 {

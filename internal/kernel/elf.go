@@ -28,6 +28,7 @@ type elfFile struct {
 	machine  elf.Machine
 	segments []segment
 	sections []section
+	names    int // index of the section that holds the sections' names; 0: none
 }
 
 type segment struct {
@@ -146,8 +147,7 @@ func (f *elfFile) counts(segs, segSize, wantSeg, secs, secSize, wantSec int) err
 	return nil
 }
 
-// whole checks that all that is in the file by its headers is there, and
-// leaves the index of the section names' table in the null section's link.
+// whole checks that all that is in the file by its headers is there.
 func (f *elfFile) whole(strndx int) error {
 	for n, s := range f.segments {
 		if !f.inside(s.off, s.size) {
@@ -160,7 +160,7 @@ func (f *elfFile) whole(strndx int) error {
 		}
 	}
 	if strndx > 0 && strndx < len(f.sections) {
-		f.sections[0].link = uint32(strndx)
+		f.names = strndx
 	}
 	return nil
 }
@@ -170,10 +170,10 @@ func (f *elfFile) inside(off, n uint64) bool {
 }
 
 func (f *elfFile) nameSections() error {
-	if len(f.sections) == 0 || f.sections[0].link == 0 {
+	if f.names == 0 {
 		return nil
 	}
-	names, err := f.read(f.sections[f.sections[0].link], maxTable)
+	names, err := f.read(f.sections[f.names], maxTable)
 	if err != nil {
 		return err
 	}

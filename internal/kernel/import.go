@@ -43,9 +43,9 @@ func (s *Store) ImportReader(ctx context.Context, name, origin string, r io.Read
 	if err != nil {
 		return Kernel{}, fmt.Errorf("import kernel %s: %w", origin, err)
 	}
-	defer func() { err = errors.Join(err, os.Remove(f.Name())) }()
+	defer func() { err = both(err, os.Remove(f.Name())) }()
 	_, err = io.Copy(f, limited(ctx, r))
-	if err := errors.Join(err, f.Close()); err != nil {
+	if err := both(err, f.Close()); err != nil {
 		return Kernel{}, fmt.Errorf("import kernel %s: %w", origin, err)
 	}
 	return s.importFile(ctx, name, f.Name(), origin)
@@ -94,7 +94,7 @@ func (s *Store) add(ctx context.Context, name, origin string, fill func(*draft) 
 	if d.dir, err = os.MkdirTemp(s.Dir, tempPattern); err != nil {
 		return Kernel{}, err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(d.dir)) }()
+	defer func() { err = both(err, os.RemoveAll(d.dir)) }()
 	if err := fill(&d); err != nil {
 		return Kernel{}, err
 	}
@@ -118,7 +118,7 @@ func (s *Store) publish(ctx context.Context, name, digest, dir string) (k Kernel
 			if err := os.Chmod(dir, 0o755); err != nil {
 				return err
 			}
-			if err := errors.Join(os.Rename(dir, to), syncDir(s.Dir)); err != nil {
+			if err := both(os.Rename(dir, to), syncDir(s.Dir)); err != nil {
 				return err
 			}
 		}
@@ -279,5 +279,5 @@ func syncDir(dir string) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(d.Sync(), d.Close())
+	return both(d.Sync(), d.Close())
 }

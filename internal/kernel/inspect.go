@@ -149,3 +149,14 @@ func bare(err error) error {
 	}
 	return err
 }
+
+// both joins two errors, each of which may be nil, in one line.
+func both(err, second error) error {
+	switch {
+	case err == nil:
+		return second
+	case second == nil:
+		return err
+	}
+	return fmt.Errorf("%w; and: %w", err, second)
+}

@@ -285,13 +285,20 @@ func testKernel(t *testing.T, name string) string {
 	return path
 }
 
+// BenchmarkInspect has 20 MB of data: as much as GENERIC's, and as bad as
+// data can be.
 func BenchmarkInspect(b *testing.B) {
-	k := netbsdAMD64()
-	k.data = strings.Repeat("\x00NetBSD ", 3<<20) + k.data
-	file := bytes.NewReader(k.build())
-	for b.Loop() {
-		if _, err := InspectReader(file, file.Size()); err != nil {
-			b.Fatal(err)
-		}
+	for name, data := range map[string]string{"plain": "\x00\x01kernel", "bad": "NetBSD 1"} {
+		b.Run(name, func(b *testing.B) {
+			k := netbsdAMD64()
+			k.data = strings.Repeat(data, 20<<20/8) + k.data
+			file := bytes.NewReader(k.build())
+			b.SetBytes(file.Size())
+			for b.Loop() {
+				if _, err := InspectReader(file, file.Size()); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }

@@ -3,7 +3,6 @@ package kernel
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -58,7 +57,7 @@ func readImage(ctx context.Context, b Bundle) (_ []byte, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("open its image: %w", err)
 	}
-	defer func() { err = errors.Join(err, r.Close()) }()
+	defer func() { err = both(err, r.Close()) }()
 	image, err := io.ReadAll(limited(ctx, r))
 	if err != nil {
 		return nil, fmt.Errorf("read its image: %w", err)

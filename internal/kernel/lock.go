@@ -25,7 +25,7 @@ func (s *Store) locked(ctx context.Context, f func() error) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, l.Close()) }()
+	defer func() { err = both(err, l.Close()) }()
 	return f()
 }
 
@@ -42,11 +42,11 @@ func lock(ctx context.Context, path string) (*os.File, error) {
 			return l, nil
 		}
 		if !errors.Is(err, unix.EWOULDBLOCK) && !errors.Is(err, unix.EINTR) {
-			return nil, errors.Join(fmt.Errorf("lock %s: %w", path, err), l.Close())
+			return nil, both(fmt.Errorf("lock %s: %w", path, err), l.Close())
 		}
 		select {
 		case <-ctx.Done():
-			return nil, errors.Join(fmt.Errorf("lock %s, which another process holds: %w", path, ctx.Err()), l.Close())
+			return nil, both(fmt.Errorf("lock %s, which another process holds: %w", path, ctx.Err()), l.Close())
 		case <-time.After(lockPoll):
 		}
 	}

@@ -176,7 +176,7 @@ func readBundleFile(f BundleFile) (_ []byte, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", f.Path, err)
 	}
-	defer func() { err = errors.Join(err, r.Close()) }()
+	defer func() { err = both(err, r.Close()) }()
 	var src io.Reader = r
 	suffixes := map[string]string{".xz": "xz", ".zst": "zstd", ".gz": "gzip"}
 	if name, ok := suffixes[path.Ext(f.Path)]; ok {

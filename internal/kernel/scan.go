@@ -3,7 +3,7 @@ package kernel
 import (
 	"bytes"
 	"debug/elf"
-	"regexp"
+	"strings"
 )
 
 const (
@@ -11,11 +11,14 @@ const (
 	scanOverlap = 4 << 10   // bytes of the last chunk that are looked at again
 	scanLimit   = 256 << 20 // bytes of data that are looked through
 	maxConfig   = 4 << 20   // bytes of an embedded configuration
+	maxVersion  = 64        // bytes of a version
+	maxVersions = 1000      // places in a chunk where one could be
 )
 
-var (
-	netbsdBanner = regexp.MustCompile(`^NetBSD ([0-9][0-9A-Za-z._-]*) \(([0-9A-Za-z._-]+)\)`)
-	linuxBanner  = regexp.MustCompile(`^Linux version ([0-9][0-9A-Za-z.+~_-]*)`)
+// Characters of a version and of a configuration's name, after the first.
+const (
+	letters      = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+	versionChars = letters + ".+~_-"
 )
 
 // banners are the strings of a kernel's data that tell what it is.
@@ -79,14 +82,19 @@ func (f *elfFile) scanRange(off, size int64, b *banners) error {
 // look finds the banners in a chunk that starts at off.
 func (b *banners) look(chunk []byte, off int64) {
 	if b.netbsd == "" {
-		if m := findBanner(chunk, "NetBSD ", netbsdBanner); m != nil {
-			b.netbsd, b.netbsdConfig = string(m[1]), string(m[2])
-		}
+		eachVersion(chunk, "NetBSD ", func(version string, rest []byte) bool {
+			config, ok := inBrackets(rest)
+			if ok {
+				b.netbsd, b.netbsdConfig = version, config
+			}
+			return !ok
+		})
 	}
 	if b.linux == "" {
-		if m := findBanner(chunk, "Linux version ", linuxBanner); m != nil {
-			b.linux = string(m[1])
-		}
+		eachVersion(chunk, "Linux version ", func(version string, _ []byte) bool {
+			b.linux = version
+			return false
+		})
 	}
 	if b.config == 0 {
 		if bytes.HasPrefix(chunk, []byte(configMark)) {
@@ -97,18 +105,37 @@ func (b *banners) look(chunk []byte, off int64) {
 	}
 }
 
-// findBanner matches re where prefix is. It is faster than the expression
-// alone.
-func findBanner(b []byte, prefix string, re *regexp.Regexp) [][]byte {
-	for {
+// eachVersion calls f with each version that stands after prefix, and with
+// what follows it, until f returns false. By hand it is a tenth of what an
+// expression takes for a file that is made to cost time.
+func eachVersion(b []byte, prefix string, f func(version string, rest []byte) bool) {
+	for range maxVersions {
 		n := bytes.Index(b, []byte(prefix))
 		if n < 0 {
-			return nil
+			return
 		}
-		b = b[n:]
-		if m := re.FindSubmatch(b[:min(len(b), 256)]); m != nil {
-			return m
+		b = b[n+len(prefix):]
+		if len(b) == 0 || b[0] < '0' || b[0] > '9' {
+			continue
 		}
-		b = b[len(prefix):]
+		if v := span(b); !f(string(b[:v]), b[v:]) {
+			return
+		}
 	}
+}
+
+// span counts the characters of a version that b starts with.
+func span(b []byte) int {
+	n := 0
+	for n < min(len(b), maxVersion) && strings.IndexByte(versionChars, b[n]) >= 0 {
+		n++
+	}
+	return n
+}
+
+// inBrackets reads " (NAME)".
+func inBrackets(b []byte) (string, bool) {
+	b, ok := bytes.CutPrefix(b, []byte(" ("))
+	n := span(b)
+	return string(b[:n]), ok && n > 0 && n < len(b) && b[n] == ')'
 }

@@ -227,7 +227,7 @@ func (s *Store) removeFolder(digest string) error {
 		return fmt.Errorf("remove kernel %s: %w", digest, err)
 	}
 	err = os.Rename(filepath.Join(s.Dir, digest), filepath.Join(tmp, digest))
-	if err := errors.Join(err, os.RemoveAll(tmp)); err != nil {
+	if err := both(err, os.RemoveAll(tmp)); err != nil {
 		return fmt.Errorf("remove kernel %s: %w", digest, err)
 	}
 	return nil

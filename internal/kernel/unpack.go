@@ -120,7 +120,12 @@ func unpack(r io.Reader, name string, expect int64) ([]byte, error) {
 
 func readAll(z io.Reader, name string, expect int64) (_ []byte, err error) {
 	if c, ok := z.(io.Closer); ok {
-		defer func() { err = errors.Join(err, c.Close()) }()
+		// A reader's Close repeats the error of its last Read.
+		defer func() {
+			if e := c.Close(); err == nil {
+				err = e
+			}
+		}()
 	}
 	var buf bytes.Buffer
 	// The size comes from the file: trust it only as far as to save copies
