@@ -6,7 +6,6 @@ import (
 
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
-	"golang.org/x/term"
 )
 
 // A bar shows how far a long work has come: on a terminal a progress bar,
@@ -23,7 +22,7 @@ type bar struct {
 
 func newBar(st *status, title string) *bar {
 	b := &bar{title: title}
-	if f, ok := st.w.(*os.File); ok && !st.quiet && term.IsTerminal(int(f.Fd())) {
+	if f, ok := st.w.(*os.File); ok && !st.quiet && isTerminal(f) {
 		b.terminal = f
 	}
 	return b

@@ -76,9 +76,9 @@ func (d *doctor) accel(ctx context.Context) {
 	case err != nil:
 		d.add(levelFail, "accelerator: %v", err)
 	case a.Name == "tcg":
-		d.add(levelSlow, "%s", a)
+		d.add(levelSlow, "accelerator: %s", accelText(a))
 	default:
-		d.add(levelOK, "%s", a)
+		d.add(levelOK, "accelerator: %s", accelText(a))
 	}
 }
 
@@ -175,7 +175,7 @@ func (d *doctor) kernels(s *kernel.Store) {
 
 // mirrors asks each default mirror for its front page, all at once.
 func (d *doctor) mirrors(ctx context.Context) {
-	addresses := []string{kernel.DefaultMirror, kernel.DefaultDailyMirror, kernel.DefaultSmolMirror}
+	addresses := []string{kernel.DefaultMirror, kernel.DefaultDaily, kernel.DefaultSmolMirror}
 	errs := make([]error, len(addresses))
 	var asked sync.WaitGroup
 	for n, address := range addresses {

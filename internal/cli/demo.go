@@ -67,9 +67,9 @@ func (r *runner) demo(ctx context.Context) error {
 	return nil
 }
 
-// interrupted returns why ctx ended, if it has, else err.
+// interrupted returns why ctx ended, if an error came after it has, else err.
 func interrupted(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
+	if err != nil && ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
 	return err

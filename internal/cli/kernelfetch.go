@@ -86,7 +86,7 @@ func (a *app) debian(home string, st *status) *debian.Source {
 	return &debian.Source{
 		Dir:      filepath.Join(home, "cache/apt"),
 		Arch:     "amd64",
-		Progress: func(text string) { st.line("packages", "%s", text) },
+		Progress: func(text string) { st.pass("packages", text) },
 	}
 }
 

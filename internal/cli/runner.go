@@ -33,7 +33,7 @@ type runner struct {
 	home    string
 	status  *status
 	console io.Writer // receives the guest's console
-	accel  qemu.Accel
+	accel   qemu.Accel
 }
 
 // prepare does all that comes before the VM: kernel, files, disk.
@@ -128,6 +128,14 @@ func (r *runner) chooseAccel(ctx context.Context) error {
 	return err
 }
 
+// accelText says what a guest runs on, and why when that is slow.
+func accelText(a qemu.Accel) string {
+	if a.Why == "" {
+		return a.Name
+	}
+	return a.Name + " (" + a.Why + ")"
+}
+
 func (r *runner) options(img image.Image, k kernel.Kernel) instance.Options {
 	o := instance.Options{
 		Name:        r.flags.name,
@@ -178,7 +186,7 @@ func (r *runner) boot(ctx context.Context) error {
 		return err
 	}
 	var d qemu.Driver
-	if err := d.RememberBad(filepath.Join(r.home, "cache"), r.accel.Name); err != nil {
+	if err := d.RememberBad(filepath.Join(r.home, "cache"), r.accel.Name, "a guest hung under "+r.accel.Name); err != nil {
 		return err
 	}
 	r.status.line("vm", "it hung under %s: once more under software emulation, which is remembered until the host restarts", r.accel.Name)

@@ -62,7 +62,7 @@ func (r *runner) start(ctx context.Context) (*instance.Instance, error) {
 	if r.accel.Name != "tcg" {
 		c.Watchdog = watchdog
 	}
-	r.status.line("vm", "%-22s %s on %s, %s", p.Options.Name, p.Machine.Type, r.accel, formatMemory(p.Machine.Memory))
+	r.status.line("vm", "%-22s %s on %s, %s", p.Options.Name, p.Machine.Type, accelText(r.accel), formatMemory(p.Machine.Memory))
 	return p.Start(ctx, c)
 }
 

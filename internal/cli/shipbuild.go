@@ -26,6 +26,9 @@ func (r *runner) build(ctx context.Context, s ship.Ship) (image.Image, error) {
 	if err != nil {
 		return img, err
 	}
+	for _, n := range report.Notes {
+		r.status.line("note", "%s", n)
+	}
 	how := "built in " + formatElapsed(report.Elapsed)
 	if report.Cached {
 		how = "cached"

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"net/netip"
 	"os"
@@ -82,18 +83,31 @@ func describe(o Options) (machine.Machine, error) {
 	if err := fits(o); err != nil {
 		return m, err
 	}
-	if m.Type == "" {
-		m.Type = machine.TypeMicroVM
-		if o.Kernel.Info.CanBoot(m.Type) != nil {
-			m.Type = machine.TypePC
-		}
-	}
-	if err := o.Kernel.Info.CanBoot(m.Type); err != nil {
+	var err error
+	if m.Type, err = machineType(o); err != nil {
 		return m, fmt.Errorf("kernel %s: %w", o.Kernel.Name(), err)
 	}
 	m.NoACPI = m.Type == machine.TypeMicroVM && m.OS == machine.NetBSD && !o.Kernel.Info.ACPI
 	m.Append = commandLine(m, o.Append)
 	return m, nil
+}
+
+// machineType is the one asked for, else the microvm, which has less to set
+// up, where the kernel boots on it.
+func machineType(o Options) (string, error) {
+	asked, i := o.Machine, o.Kernel.Info
+	// QEMU's microvm is "hardware-reduced" by its ACPI tables, so that Linux
+	// does not look for the PIT; then only KVM's clock tells it the time.
+	blind := i.OS == machine.Linux && o.Accel == "tcg"
+	switch {
+	case asked == machine.TypeMicroVM && blind:
+		return "", errors.New("Linux finds no clock on a microvm under software emulation: use --machine pc")
+	case asked != "":
+		return asked, i.CanBoot(asked)
+	case !blind && i.CanBoot(machine.TypeMicroVM) == nil:
+		return machine.TypeMicroVM, nil
+	}
+	return machine.TypePC, i.CanBoot(machine.TypePC)
 }
 
 // fits checks that the kernel is one of the image's guest.
@@ -219,7 +233,6 @@ func (p *Plan) addAgent(ctx context.Context) error {
 	p.Machine.Drives[0].Backing = p.Disk.Path
 	return nil
 }
-
 
 // Command returns the QEMU command line that runs the same machine by hand,
 // with the published ports on QEMU's own user network. The guest's
