@@ -1,12 +1,14 @@
 package qemu
 
 import (
+	"context"
 	"flag"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -112,6 +114,28 @@ func TestCommand(t *testing.T) {
 		got[i] = strings.ReplaceAll(w, filepath.Dir(m.Kernel), "/kernels")
 	}
 	golden(t, "command-netbsd-i386-pc", got)
+}
+
+// A pasted command runs, through a shell, and ends with its guest.
+func TestCommandRuns(t *testing.T) {
+	m := testMachine(t, "hello\r\n", powerOff)
+	m.Name = "it's a test, isn't it"
+	m.RNG = true
+	m.NICs = []machine.NIC{{ID: "net0", MAC: "52:54:00:12:34:56"}}
+	m.Drives = []machine.Drive{
+		{ID: "root", Format: "qcow2", Path: "/made/anew", Backing: emptyDisk(t, 1<<20)},
+		{ID: "config", Format: "raw", Path: emptyDisk(t, 1<<20), ReadOnly: true},
+	}
+	words, err := Command(m, Paste{Subnet: "192.168.2.0/24"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, "sh", "-c", "exec "+Quote(words)).CombinedOutput()
+	if err != nil || string(out) != "hello\r\n" {
+		t.Errorf("%s:\n%v: %q; want hello", Quote(words), err, out)
+	}
 }
 
 // The devices, board and processor of a pasted command are those of a machine

@@ -198,7 +198,7 @@ func TestWatchdog(t *testing.T) {
 // QEMU that is killed by somebody else has crashed, and the signal is named.
 func TestCrash(t *testing.T) {
 	vm := start(t, testMachine(t, "line 1\r\nline 2\r\n", halt), Options{})
-	for vm.Console().Lines(2) == nil {
+	for len(vm.Console().Lines(2)) < 2 {
 		time.Sleep(10 * time.Millisecond)
 	}
 	p, err := os.FindProcess(vm.PID())
