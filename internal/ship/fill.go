@@ -56,7 +56,7 @@ func (c *conf) fillName(s *Ship) error {
 	if s.Name == "" {
 		return fmt.Errorf("%s: shipname is missing: add a line such as shipname=%s", c.file, nameOf(strings.TrimSuffix(filepath.Base(c.file), ".conf")))
 	}
-	if !validName.MatchString(s.Name) {
+	if !validName(s.Name) {
 		return c.wrong("shipname", errors.New("a name has letters, digits and . _ - and starts with one of the first two"))
 	}
 	return nil

@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 
 	"github.com/fakecracker/fakecracker/internal/image"
@@ -131,15 +130,25 @@ func loadProgram(path string, o Options) (Ship, error) {
 	}, nil
 }
 
-var (
-	validName   = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$`)
-	notNameable = regexp.MustCompile(`[^A-Za-z0-9._-]+`)
-)
+// maxName bounds a ship's name, in bytes: it names folders and images.
+const maxName = 128
+
+// validName reports whether a ship may have the name: letters, digits and
+// . _ - of which the last three don't come first.
+func validName(name string) bool {
+	return name != "" && name == nameOf(name)
+}
 
 // nameOf makes a ship's name of a program's.
 func nameOf(path string) string {
-	name := strings.TrimLeft(notNameable.ReplaceAllString(filepath.Base(path), "-"), ".-_")
-	if name = name[:min(len(name), 128)]; name == "" {
+	name := strings.Map(func(r rune) rune {
+		if 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("._-", r) {
+			return r
+		}
+		return '-'
+	}, filepath.Base(path))
+	name = strings.TrimLeft(name, ".-_")
+	if name = name[:min(len(name), maxName)]; name == "" {
 		return "program"
 	}
 	return name

@@ -311,7 +311,7 @@ func FuzzConf(f *testing.F) {
 		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 		defer cancel()
 		s, err := loadConf(ctx, path, text, Options{Home: "/home/me"})
-		if err == nil && !validName.MatchString(s.Name) {
+		if err == nil && !validName(s.Name) {
 			t.Errorf("a ship named %q", s.Name)
 		}
 		if left, err := os.ReadDir(dir); err != nil || len(left) != 0 {

@@ -91,6 +91,33 @@ func TestSize(t *testing.T) {
 	}
 }
 
+func TestNameOf(t *testing.T) {
+	for path, want := range map[string]string{
+		"/a/server": "server", "./my server": "my-server", "..x": "x", "ünï": "n-", "___": "program",
+		strings.Repeat("n", 200): strings.Repeat("n", 128),
+	} {
+		if got := nameOf(path); got != want || !validName(got) {
+			t.Errorf("nameOf(%q) = %q; want %q", path, got, want)
+		}
+	}
+	for _, name := range []string{"", ".", "..", "a/b", "-a", "a b", "/", strings.Repeat("n", 129)} {
+		if validName(name) {
+			t.Errorf("%q is a valid name", name)
+		}
+	}
+}
+
+func TestWide(t *testing.T) {
+	for format, want := range map[string]bool{
+		"%s\n": false, "100%": false, "%% %d": false, "%-20s": false, "%.3d": false,
+		"%99999d": true, "%-9999d": true, "%*d": true, "%s %.*f": true, "%%%99999d": true,
+	} {
+		if got := wide(format); got != want {
+			t.Errorf("wide(%q) = %v", format, got)
+		}
+	}
+}
+
 func TestDistance(t *testing.T) {
 	for _, tt := range []struct {
 		a, b string

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"strings"
 	"time"
 
@@ -122,8 +121,21 @@ func (s *shell) where(ctx context.Context) string {
 	return s.at(int(pos.Line()))
 }
 
-// wide finds field widths of printf that would fill the memory.
-var wide = regexp.MustCompile(`%[^%a-zA-Z]*([0-9]{5}|\*)`)
+// wide finds field widths in a format of printf that would fill the memory:
+// those of five digits, and those that are an argument.
+func wide(format string) bool {
+	for {
+		_, after, found := strings.Cut(format, "%")
+		if !found {
+			return false
+		}
+		spec := after[:len(after)-len(strings.TrimLeft(after, " +-#.*0123456789"))]
+		if len(spec) > 4 || strings.Contains(spec, "*") {
+			return true
+		}
+		format = strings.TrimPrefix(after, "%")
+	}
+}
 
 // call sees every command before it runs. It holds the limits, and looks at
 // text that is about to be evaluated.
@@ -139,7 +151,7 @@ func (s *shell) call(ctx context.Context, args []string) ([]string, error) {
 	case "exec", "trap":
 		return nil, fmt.Errorf("%s: %s is not allowed here", s.where(ctx), args[0])
 	case "printf":
-		if len(args) > 1 && wide.MatchString(args[1]) {
+		if len(args) > 1 && wide(args[1]) {
 			return nil, fmt.Errorf("%s: printf: a field too wide", s.where(ctx))
 		}
 	case "eval":
