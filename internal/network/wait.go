@@ -84,72 +84,99 @@ func (s *Stack) heard() bool {
 // errNoAnswer says that no attempt was answered, neither way.
 var errNoAnswer = errors.New("no answer")
 
-// A knock is the outcome of one attempt.
-type knock struct {
-	conn *Conn
-	err  error
-}
-
-// knock makes attempts until one is accepted, several at a time when they
-// stay unanswered. It gives up when ctx or the stack ends, or enough is closed;
-// the error is the last attempt's.
+// knock makes attempts until one is accepted. It gives up when ctx or the
+// stack ends, or enough is closed; the error is that of the last refusal.
 func (s *Stack) knock(ctx context.Context, to netip.AddrPort, enough <-chan struct{}) (*Conn, error) {
+	k := knocker{s: s, to: to, results: make(chan attempt), gap: minGap, timer: time.NewTimer(0), last: errNoAnswer}
+	defer k.drain()
 	ctx, cancel := context.WithCancel(ctx)
-	results := make(chan knock)
-	pending := 0
-	defer func() {
-		cancel()
-		for ; pending > 0; pending-- {
-			if k := <-results; k.conn != nil {
-				_ = k.conn.Close() // it came second
-			}
-		}
-	}()
-	last := errNoAnswer
+	defer cancel()
 	first := s.first
-	gap := minGap
-	timer := time.NewTimer(0)
-	defer timer.Stop()
 	for {
 		select {
-		case <-timer.C:
-			if !s.nic.blocked() {
-				pending++
-				go s.attempt(ctx, to, results)
-			}
-			timer.Reset(maxGap)
+		case <-k.timer.C:
+			k.try(ctx)
 		case <-first:
 			first = nil
-			gap = minGap
-			if pending > 0 {
-				timer.Reset(answerTime)
-			} else {
-				timer.Reset(0)
-			}
-		case k := <-results:
-			pending--
-			if k.conn != nil {
-				return k.conn, nil
-			}
-			if errors.Is(k.err, syscall.ECONNREFUSED) {
-				last = k.err
-				timer.Reset(gap)
-				gap = min(2*gap, maxGap)
+			k.hurry()
+		case a := <-k.results:
+			if k.judge(a) {
+				return a.conn, nil
 			}
 		case <-ctx.Done():
-			return nil, last
+			return nil, k.last
 		case <-enough:
-			return nil, last
+			return nil, k.last
 		case <-s.done:
 			return nil, net.ErrClosed
 		}
 	}
 }
 
-// attempt dials once and reports, always.
-func (s *Stack) attempt(ctx context.Context, to netip.AddrPort, results chan<- knock) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	conn, err := s.dial(ctx, to)
-	results <- knock{conn, err}
+// A knocker tries a port again and again, several times at once when it gets
+// no answer.
+type knocker struct {
+	s       *Stack
+	to      netip.AddrPort
+	results chan attempt
+	pending int           // attempts that will report to results
+	gap     time.Duration // until the next attempt after a refusal
+	timer   *time.Timer   // fires for the next attempt
+	last    error
+}
+
+// An attempt is what came of one dial.
+type attempt struct {
+	conn *Conn
+	err  error
+}
+
+// try starts an attempt, unless it would only be queued behind others that
+// the guest has not taken yet.
+func (k *knocker) try(ctx context.Context) {
+	k.timer.Reset(maxGap)
+	if k.s.nic.blocked() {
+		return
+	}
+	k.pending++
+	go func() {
+		ctx, cancel := context.WithTimeout(ctx, patience)
+		defer cancel()
+		conn, err := k.s.dial(ctx, k.to)
+		k.results <- attempt{conn, err}
+	}()
+}
+
+// hurry makes the next attempt early, as the guest has shown life.
+func (k *knocker) hurry() {
+	k.gap = minGap
+	if k.pending > 0 {
+		k.timer.Reset(answerTime)
+	} else {
+		k.timer.Reset(0)
+	}
+}
+
+// judge says whether a has succeeded, and sets the time for the next if not.
+func (k *knocker) judge(a attempt) bool {
+	k.pending--
+	if a.err == nil {
+		return true
+	}
+	if errors.Is(a.err, syscall.ECONNREFUSED) {
+		k.last = a.err
+		k.timer.Reset(k.gap)
+		k.gap = min(2*k.gap, maxGap)
+	}
+	return false
+}
+
+// drain waits for the attempts still under way, whose context has ended.
+func (k *knocker) drain() {
+	k.timer.Stop()
+	for ; k.pending > 0; k.pending-- {
+		if a := <-k.results; a.conn != nil {
+			_ = a.conn.Close() // it came second
+		}
+	}
 }
