@@ -22,7 +22,11 @@ import (
 	"github.com/fakecracker/fakecracker/internal/agent/wire"
 )
 
-const bootTime = 60 * time.Second
+const (
+	// bootTime is generous: the host may be doing much else.
+	bootTime = 120 * time.Second
+	mac      = "52:54:00:12:34:99"
+)
 
 // TestBoot starts a service in a real guest, asks it what it was given, stops
 // it over the line, and expects the machine to end by itself.
@@ -30,7 +34,7 @@ func TestBoot(t *testing.T) {
 	for _, g := range guests() {
 		t.Run(g.name, func(t *testing.T) {
 			g.need(t)
-			config := bootConfig(g)
+			config := bootConfig()
 			m := g.boot(t, config)
 			line := m.connect(t, config.Key)
 			if h := line.Hello(); h.OS != g.target.OS || h.Arch != g.target.Arch || h.Source == "" || h.Times.Network == 0 {
@@ -54,6 +58,7 @@ func TestBoot(t *testing.T) {
 				t.Errorf("event %+v: want Exited with 7", got)
 			}
 			m.wait(t)
+			g.checkRoot(t, m.root)
 			if text := m.console.String(); strings.Contains(text, "fakecracker:") {
 				t.Errorf("the agent complained:\n%s", text)
 			}
@@ -66,7 +71,7 @@ func TestServiceEnds(t *testing.T) {
 	tests := []struct {
 		name    string
 		args    []string
-		want    wire.Exited
+		want    wire.Message
 		console string
 	}{
 		{"with a code", []string{"/bin/service", "exit"}, wire.Exited{Code: 3}, "the service ended with exit status 3"},
@@ -76,18 +81,18 @@ func TestServiceEnds(t *testing.T) {
 		for _, tt := range tests {
 			t.Run(g.name+" "+tt.name, func(t *testing.T) {
 				g.need(t)
-				config := bootConfig(g)
+				config := bootConfig()
 				config.Service.Args = tt.args
 				m := g.boot(t, config)
 				line := m.connect(t, config.Key)
 				event := next(t, line)
-				for ; event != nil; event = next(t, line) {
-					if e, ok := event.(wire.Exited); ok {
-						event = e
+				for event != tt.want {
+					if _, ended := event.(wire.Exited); ended {
 						break
 					}
+					event = next(t, line)
 				}
-				if event != wire.Message(tt.want) {
+				if event != tt.want {
 					t.Errorf("event %+v: want %+v", event, tt.want)
 				}
 				m.wait(t)
@@ -114,10 +119,52 @@ func TestNoConfiguration(t *testing.T) {
 	}
 }
 
-func bootConfig(g guest) wire.Config {
+// TestInit hands PID 1 over to another program.
+func TestInit(t *testing.T) {
+	for _, g := range guests() {
+		if g.target.OS != "linux" {
+			continue // a NetBSD kernel starts it by itself
+		}
+		t.Run(g.name, func(t *testing.T) {
+			g.need(t)
+			m := g.boot(t, wire.Config{Init: "/bin/service"})
+			m.wait(t)
+			if want := "the service is PID 1"; !strings.Contains(m.console.String(), want) {
+				t.Errorf("console lacks %q:\n%s", want, m.console.String())
+			}
+		})
+	}
+}
+
+// TestReadOnly boots from a root that can't be written.
+func TestReadOnly(t *testing.T) {
+	for _, g := range guests() {
+		t.Run(g.name, func(t *testing.T) {
+			g.need(t)
+			config := bootConfig()
+			config.Root.ReadOnly = true
+			config.Service = wire.Service{Args: []string{"service", "exit"}}
+			m := g.boot(t, config)
+			line := m.connect(t, config.Key)
+			var event wire.Message
+			for range 3 {
+				if event = next(t, line); event == (wire.Exited{Code: 3}) {
+					break
+				}
+			}
+			if event != (wire.Exited{Code: 3}) {
+				t.Errorf("last event %+v: want Exited with 3", event)
+			}
+			m.wait(t)
+		})
+	}
+}
+
+func bootConfig() wire.Config {
 	return wire.Config{
 		Hostname: "harbour",
 		Network: wire.Network{
+			MAC:     mac,
 			Address: netip.MustParsePrefix("10.0.2.15/24"),
 			Gateway: netip.MustParseAddr("10.0.2.2"),
 			DNS:     []netip.Addr{netip.MustParseAddr("10.0.2.3")},
@@ -146,10 +193,12 @@ var wantFacts = map[string]any{
 	"parent":   1.0,
 	"files":    true,
 	"tmp":      true,
+	"clock":    true,
 }
 
 // A machine is a running QEMU.
 type machine struct {
+	root                  string // the disk's file
 	cmd                   *exec.Cmd
 	console               bytes.Buffer // to be read after wait
 	linePort, servicePort int
@@ -177,16 +226,16 @@ func (g guest) bootDisk(t *testing.T, config []byte) *machine {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := &machine{linePort: freePort(t), servicePort: freePort(t), ended: make(chan struct{})}
+	m := &machine{root: filepath.Join(dir, "root"), linePort: freePort(t), servicePort: freePort(t), ended: make(chan struct{})}
 	args := append(g.arguments(t, dir, program),
 		"-accel", "tcg", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
-		"-m", "256", "-serial", "stdio",
+		"-m", "256", "-serial", "stdio", "-rtc", "base=2001-01-01",
 		"-drive", "if=none,id=root,format=raw,file="+filepath.Join(dir, "root"),
 		"-drive", "if=none,id=config,format=raw,readonly=on,file="+disk,
 		"-device", g.device("blk")+",drive=root",
 		"-device", g.device("blk")+",drive=config",
 		"-netdev", fmt.Sprintf("user,id=net0,hostfwd=tcp:127.0.0.1:%d-:%d,hostfwd=tcp:127.0.0.1:%d-:8080", m.linePort, wire.DefaultPort, m.servicePort),
-		"-device", g.device("net")+",netdev=net0")
+		"-device", g.device("net")+",netdev=net0,mac="+mac)
 	ctx, cancel := context.WithTimeout(context.Background(), bootTime)
 	m.cmd = exec.CommandContext(ctx, g.qemu, args...)
 	m.cmd.Stdout, m.cmd.Stderr = &m.console, &m.console

@@ -2,6 +2,7 @@ package agent_test
 
 import (
 	"cmp"
+	"encoding/binary"
 	"fmt"
 	"io/fs"
 	"os"
@@ -27,6 +28,9 @@ type guest struct {
 // mmioDisks is where QEMU puts the three virtio devices of its microvm.
 const mmioDisks = "virtio_mmio.device=512@0xfeb02e00:47 virtio_mmio.device=512@0xfeb02c00:46 virtio_mmio.device=512@0xfeb02a00:45"
 
+// guests are those that boot reliably. Linux on a microvm is not among them:
+// without the legacy timer it hangs where a busy host spoils the calibration
+// of its clock, which pc's ACPI timer replaces.
 func guests() []guest {
 	const linux = "console=ttyS0 quiet reboot=t panic=-1"
 	netbsd386 := agent.Target{OS: "netbsd", Arch: "386"}
@@ -37,7 +41,6 @@ func guests() []guest {
 		{"netbsd-amd64", netbsdAMD64, "qemu-system-x86_64", "pc", "root=ld0a", "netbsd-amd64"},
 		{"netbsd-amd64-microvm", netbsdAMD64, "qemu-system-x86_64", "microvm", "root=ld0a " + mmioDisks, "netbsd-amd64"},
 		{"linux", linuxAMD64, "qemu-system-x86_64", "pc", linux, ""},
-		{"linux-microvm", linuxAMD64, "qemu-system-x86_64", "microvm", linux, ""},
 	}
 }
 
@@ -115,7 +118,7 @@ func (g guest) arguments(t *testing.T, dir string, program []byte) []string {
 // fill makes the files of the root.
 func (g guest) fill(t *testing.T, tree string) {
 	t.Helper()
-	for _, d := range []string{"bin", "sbin", "dev", "etc", "srv"} {
+	for _, d := range []string{"bin", "sbin", "dev", "etc", "srv", "proc", "sys", "run", "kern", "dev/pts", "var/shm"} {
 		if err := os.MkdirAll(filepath.Join(tree, d), 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -198,4 +201,34 @@ func run(t *testing.T, name string, args ...string) {
 	if out, err := exec.Command(name, args...).CombinedOutput(); err != nil {
 		t.Fatalf("%s: %v\n%s", name, err, out)
 	}
+}
+
+// checkRoot looks whether the guest has left its root as a clean end does.
+func (g guest) checkRoot(t *testing.T, disk string) {
+	t.Helper()
+	if g.target.OS == "linux" {
+		run(t, "e2fsck", "-f", "-n", disk)
+		return
+	}
+	f, err := os.Open(disk)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	// struct fs, ufs/ffs/fs.h: it is at one of two places.
+	const fsClean, fsMagic, ufs2 = 209, 1372, 0x19540119
+	block := make([]byte, fsMagic+4)
+	for _, place := range []int64{8192, 65536} {
+		if _, err := f.ReadAt(block, place); err != nil {
+			t.Fatal(err)
+		}
+		if binary.LittleEndian.Uint32(block[fsMagic:]) != ufs2 {
+			continue
+		}
+		if block[fsClean] != 1 {
+			t.Errorf("fs_clean is %d: the root was not unmounted", block[fsClean])
+		}
+		return
+	}
+	t.Error("the root has no superblock any more")
 }

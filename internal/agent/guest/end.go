@@ -3,7 +3,6 @@
 package guest
 
 import (
-	"errors"
 	"syscall"
 	"time"
 )
@@ -13,28 +12,22 @@ const graceTime = time.Second
 
 // end ends all processes and then the guest. It does not return.
 func (a *agent) end() {
-	endProcesses()
+	a.endProcesses()
 	settle(a.config.Root)
 	reboot()
 	say("the guest could not be ended: the kernel did not reboot")
 	select {}
 }
 
-func endProcesses() {
+// endProcesses ends what the service left behind.
+func (a *agent) endProcesses() {
 	for _, s := range []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL} {
-		if !someLeft(s) {
+		// ESRCH, the only error for PID 1, is what is wanted.
+		_ = syscall.Kill(-1, s)
+		select {
+		case <-a.reaper.left():
 			return
-		}
-		for deadline := time.Now().Add(graceTime); time.Now().Before(deadline); time.Sleep(2 * time.Millisecond) {
-			if !someLeft(0) {
-				return
-			}
+		case <-time.After(graceTime):
 		}
 	}
-}
-
-// someLeft sends s to all processes but PID 1 and reports whether there were
-// any. Those that ended count until they are reaped.
-func someLeft(s syscall.Signal) bool {
-	return !errors.Is(syscall.Kill(-1, s), syscall.ESRCH)
 }

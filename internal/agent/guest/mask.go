@@ -13,12 +13,3 @@ func maskOf(p netip.Prefix) netip.Addr {
 	binary.BigEndian.PutUint32(m[:], ^uint32(0)<<(32-p.Bits()))
 	return netip.AddrFrom4(m)
 }
-
-// broadcastOf is its last address.
-func broadcastOf(p netip.Prefix) netip.Addr {
-	a, m := p.Addr().As4(), maskOf(p).As4()
-	for i := range a {
-		a[i] |= ^m[i]
-	}
-	return netip.AddrFrom4(a)
-}

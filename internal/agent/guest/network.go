@@ -156,5 +156,13 @@ func writeEtc(name, text string) error {
 	if err := os.MkdirAll("/etc", 0o755); err != nil {
 		return ignore(err, syscall.EROFS)
 	}
-	return ignore(os.WriteFile(name, []byte(text), 0o644), syscall.EROFS)
+	err := os.WriteFile(name, []byte(text), 0o644)
+	if errors.Is(err, fs.ErrNotExist) {
+		// A link to what another init would have made.
+		if err := os.Remove(name); err != nil {
+			return err
+		}
+		err = os.WriteFile(name, []byte(text), 0o644)
+	}
+	return ignore(err, syscall.EROFS)
 }

@@ -1,7 +1,9 @@
 package guest
 
 import (
+	"bytes"
 	"net/netip"
+	"os"
 	"syscall"
 	"time"
 	"unsafe"
@@ -73,12 +75,12 @@ func setUp(name string) error {
 
 // awaitCarrier returns once frames can leave, 200 ms at most: one that is sent
 // before is dropped, and its ARP request is repeated a second later only.
+// IFF_RUNNING would come too late, by the kernel's once-a-second link watch.
 func awaitCarrier(name string) {
+	file := "/sys/class/net/" + name + "/carrier"
 	for deadline := time.Now().Add(200 * time.Millisecond); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
-		var r ifreqFlags
-		copy(r.Name[:15], name)
-		err := netControl(syscall.SIOCGIFFLAGS, unsafe.Pointer(&r))
-		if err != nil || r.Flags&syscall.IFF_RUNNING != 0 {
+		state, err := os.ReadFile(file)
+		if err != nil || bytes.HasPrefix(state, []byte("1")) {
 			return
 		}
 	}

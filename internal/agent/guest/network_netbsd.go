@@ -100,3 +100,12 @@ func addDefaultRoute(gateway netip.Addr) error {
 	}
 	return nil
 }
+
+// broadcastOf is the last address of an IPv4 prefix.
+func broadcastOf(p netip.Prefix) netip.Addr {
+	a, m := p.Addr().As4(), maskOf(p).As4()
+	for i := range a {
+		a[i] |= ^m[i]
+	}
+	return netip.AddrFrom4(a)
+}

@@ -13,12 +13,16 @@ import (
 // of its children to a reaper beside it.
 type reaper struct {
 	mu       sync.Mutex
+	alone    chan struct{}                     // closed while there is no process but PID 1
 	born     *sync.Cond                        // children has grown
 	children map[int]chan<- syscall.WaitStatus // by process id; each holds one status
 }
 
 func newReaper() *reaper {
-	r := &reaper{children: map[int]chan<- syscall.WaitStatus{}}
+	r := &reaper{
+		alone:    make(chan struct{}),
+		children: map[int]chan<- syscall.WaitStatus{},
+	}
 	r.born = sync.NewCond(&r.mu)
 	go r.reap()
 	return r
@@ -36,6 +40,7 @@ func (r *reaper) start(path string, argv []string, attr *syscall.ProcAttr) (int,
 	}
 	ended := make(chan syscall.WaitStatus, 1)
 	r.children[pid] = ended
+	r.alone = make(chan struct{})
 	r.born.Signal()
 	return pid, ended, nil
 }
@@ -56,14 +61,23 @@ func (r *reaper) reap() {
 	}
 }
 
-// awaitBirth returns when there is a child to wait for. Orphans descend from
-// children, so there are none while there is no child.
+// awaitBirth returns when there is a child to wait for. All processes descend
+// from children, and those whose parents ended became children, so that PID 1
+// is alone while it has none.
 func (r *reaper) awaitBirth() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for len(r.children) == 0 {
+		closeOnce(r.alone)
 		r.born.Wait()
 	}
+}
+
+// left returns a channel that is closed when all processes have ended.
+func (r *reaper) left() <-chan struct{} {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.alone
 }
 
 func (r *reaper) deliver(pid int, status syscall.WaitStatus) {

@@ -62,6 +62,15 @@ type ptyfsArgs struct {
 	Flags   int32
 }
 
+// procfsArgs is struct procfs_args of miscfs/procfs/procfs.h.
+type procfsArgs struct {
+	Version int32 // 1
+	Flags   int32
+}
+
+// procfsLinux is PROCFSMNT_LINUXCOMPAT: with /proc/stat and the like.
+const procfsLinux = 1
+
 const ttyGroup = 4 // tty in NetBSD's /etc/group
 
 // mount is mount(2).
@@ -114,7 +123,8 @@ func (a *agent) mounts() {
 	pty := ptyfsArgs{Version: 2, GID: ttyGroup, Mode: 0o620}
 	a.mountSoftly("ptyfs", "/dev/pts", unsafe.Pointer(&pty), unsafe.Sizeof(pty))
 	a.mountSoftly("kernfs", "/kern", nil, 0)
-	a.mountSoftly("procfs", "/proc", nil, 0)
+	proc := procfsArgs{Version: 1, Flags: procfsLinux}
+	a.mountSoftly("procfs", "/proc", unsafe.Pointer(&proc), unsafe.Sizeof(proc))
 	shared := tmpfsArgs{Version: 1, Mode: 0o1777}
 	a.mountSoftly("tmpfs", "/var/shm", unsafe.Pointer(&shared), unsafe.Sizeof(shared))
 	if !a.config.Root.ReadOnly {

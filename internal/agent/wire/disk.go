@@ -51,11 +51,16 @@ func EncodeConfig(c Config) ([]byte, error) {
 	if len(doc) > MaxConfig {
 		return nil, fmt.Errorf("encode the guest's configuration: %d bytes are too many, at most %d fit: shorten the environment", len(doc), MaxConfig)
 	}
+	return seal(doc), nil
+}
+
+// seal is the disk around a document.
+func seal(doc []byte) []byte {
 	h := diskHeader{Magic: diskMagic, Version: diskVersion, Length: uint32(len(doc)), Digest: sha256.Sum256(doc)}
 	disk := make([]byte, max(minDisk, roundUp(diskHeaderSize+len(doc))))
 	h.put(disk)
 	copy(disk[diskHeaderSize:], doc)
-	return disk, nil
+	return disk
 }
 
 // DecodeConfig reads a configuration disk from its first byte on. It asks r
@@ -83,7 +88,7 @@ func DecodeConfig(r io.Reader) (Config, error) {
 	if size := roundUp(end); size > len(disk) {
 		disk = append(disk, make([]byte, size-len(disk))...)
 		if _, err := io.ReadFull(r, disk[minDisk:]); err != nil {
-			return Config{}, fmt.Errorf("read the configuration disk: %w", err)
+			return Config{}, fmt.Errorf("read the configuration disk to its end: %w", err)
 		}
 	}
 	return decodeDocument(disk[diskHeaderSize:end], h.Digest)

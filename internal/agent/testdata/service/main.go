@@ -1,31 +1,58 @@
 // Command service is what the boot test's guest runs. It tells what it was
-// given on TCP port 8080, leaves an orphan for PID 1 to reap, and ends with
-// exit code 7 on SIGTERM.
+// given on TCP port 8080, leaves an orphan that only SIGKILL ends, and ends
+// with exit code 7 on SIGTERM.
 package main
 
 import (
 	"encoding/json"
 	"net"
 	"os"
+	"os/exec"
 	"os/signal"
 	"strings"
 	"syscall"
+	"time"
 )
 
 func main() {
-	if len(os.Args) > 1 && os.Args[1] == "exit" {
+	mode := ""
+	if len(os.Args) > 1 {
+		mode = os.Args[1]
+	}
+	switch {
+	case os.Getpid() == 1:
+		os.Stdout.WriteString("the service is PID 1\n")
+	case mode == "exit":
 		os.Exit(3)
+	case mode == "leave":
+		fatal(exec.Command(os.Args[0], "linger").Start())
+	case mode == "linger":
+		signal.Ignore(syscall.SIGTERM)
+		f, err := os.Create("/tmp/linger")
+		fatal(err)
+		defer f.Close()
+		time.Sleep(time.Hour)
+	default:
+		run()
 	}
+}
+
+func run() {
 	l, err := net.Listen("tcp4", ":8080")
-	if err != nil {
-		os.Stderr.WriteString(err.Error() + "\n")
-		os.Exit(1)
-	}
+	fatal(err)
+	fatal(exec.Command("/bin/service", "leave").Run())
 	ended := make(chan os.Signal, 1)
 	signal.Notify(ended, syscall.SIGTERM)
 	go serve(l)
 	<-ended
 	os.Exit(7)
+}
+
+func fatal(err error) {
+	if err != nil {
+		os.Stderr.WriteString(err.Error() + "\n")
+		os.Exit(1)
+	}
 }
 
 func serve(l net.Listener) {
@@ -52,6 +79,7 @@ func facts() map[string]any {
 		"args": os.Args, "dir": dir, "hostname": name, "uid": os.Getuid(), "gid": os.Getgid(),
 		"env": strings.Join(os.Environ(), " "), "resolv": string(resolv), "hosts": string(hosts),
 		"leader": int(sid) == os.Getpid(), "parent": os.Getppid(), "files": files.Cur >= 16384,
-		"tmp": os.WriteFile("/tmp/x", nil, 0o600) == nil,
+		"clock": time.Now().Year() >= 2025,
+		"tmp":   os.WriteFile("/tmp/x", nil, 0o600) == nil,
 	}
 }
