@@ -30,7 +30,7 @@ var guests = []guest{
 	{"netbsd-i386", "--guest netbsd/i386", "netbsd-i386", "caddy", "netbsd", "386"},
 	{"netbsd-amd64-microvm", "--guest netbsd/amd64 --machine microvm", "netbsd-amd64", "caddy", "netbsd", "amd64"},
 	{"netbsd-amd64-pc", "--guest netbsd/amd64 --machine pc", "netbsd-amd64", "caddy", "netbsd", "amd64"},
-	{"linux-microvm", "--guest linux --machine microvm", "", "nginx", "linux", "amd64"},
+	// Linux on a microvm wants an accelerator (instance.machineType).
 	{"linux-pc", "--guest linux --machine pc", "", "nginx", "linux", "amd64"},
 }
 
@@ -70,6 +70,9 @@ func (g guest) missing(home string) string {
 	if _, err := os.Stat(filepath.Join(kernelsDir(), g.kernel)); err != nil {
 		return "no test kernel " + g.kernel
 	}
+	if _, err := os.Stat(filepath.Join(os.Getenv("FAKECRACKER_TEST_CADDY"), g.kernel)); err != nil {
+		return "no caddy for " + g.kernel + ": run scripts/test"
+	}
 	return ""
 }
 
@@ -83,23 +86,41 @@ func (g guest) prepare(t *testing.T) map[string]string {
 	}
 	probe := filepath.Join(dir, "probe")
 	buildProbe(t, g, probe)
+	other := filepath.Join(dir, "other")
+	buildProbe(t, g.other(), other)
 	vars := map[string]string{
 		"GUEST":       g.name,
+		"OTHER":       other,
 		"GUEST_FLAGS": flags,
 		"PROBE":       probe,
 		"WEB":         filepath.Join(dir, "web"),
 	}
 	switch g.web {
 	case "nginx":
-		copyTree(t, "../examples/nginx", vars["WEB"])
+		copyTree(t, vars["WEB"], "../examples/nginx")
 	case "caddy":
-		copyTree(t, "testdata/caddy", vars["WEB"])
+		copyTree(t, vars["WEB"], "testdata/caddy")
 		program := filepath.Join(os.Getenv("FAKECRACKER_TEST_CADDY"), g.kernel)
 		if err := os.Symlink(program, filepath.Join(vars["WEB"], "caddy")); err != nil {
 			t.Fatal(err)
 		}
 	}
 	return vars
+}
+
+// other is a guest whose programs don't run in g.
+func (g guest) other() guest {
+	if g.goos == "linux" {
+		return guest{goos: "netbsd", goarch: "386"}
+	}
+	return guest{goos: "linux", goarch: "amd64"}
+}
+
+func copyTree(t *testing.T, to, from string) {
+	t.Helper()
+	if err := os.CopyFS(to, os.DirFS(from)); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // buildProbe takes the probe that scripts/test built, else builds it.
