@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -35,7 +36,7 @@ func (p Problem) String() string {
 // /etc/ld.so.conf has no effect without a cache made by ldconfig(8), and
 // LD_LIBRARY_PATH is not known here.
 func (t *Tree) Missing(ctx context.Context) ([]Problem, error) {
-	c := closure{t: t, byName: make(map[string]string)}
+	c := closure{t: t, byName: make(map[string]string), private: make(map[string]bool)}
 	for p, e := range t.entries {
 		if isLibrary(p) && e.Type != Dir {
 			if old, ok := c.byName[path.Base(p)]; !ok || p < old {
@@ -55,7 +56,9 @@ func (t *Tree) Missing(ctx context.Context) ([]Problem, error) {
 			return nil, fmt.Errorf("look for what %s needs: %w", p, err)
 		}
 	}
-	return c.problems, nil
+	// A library that something else loads from a folder of its own is found
+	// by its name: it is in memory by then.
+	return slices.DeleteFunc(c.problems, func(p Problem) bool { return c.private[path.Dir(p.Found)] }), nil
 }
 
 // isLibrary reports whether p is named as a shared library is.
@@ -67,6 +70,7 @@ func isLibrary(p string) bool {
 type closure struct {
 	t        *Tree
 	byName   map[string]string // base name of a library to its first path
+	private  map[string]bool   // folders that some DT_RPATH or DT_RUNPATH names
 	problems []Problem
 }
 
@@ -103,8 +107,14 @@ func (c *closure) finds(from string, f ELF, lib string) bool {
 	if strings.Contains(lib, "/") {
 		return c.has(lib)
 	}
-	for _, dir := range append(append(f.RPath, f.RunPath...), loaderDirs(f)...) {
-		dir = strings.NewReplacer("$ORIGIN", path.Dir(from), "${ORIGIN}", path.Dir(from)).Replace(dir)
+	origin := strings.NewReplacer("$ORIGIN", path.Dir(from), "${ORIGIN}", path.Dir(from))
+	dirs := loaderDirs(f)
+	for _, dir := range slices.Concat(f.RPath, f.RunPath) {
+		dir = path.Clean(origin.Replace(dir))
+		c.private[dir] = true
+		dirs = append(dirs, dir)
+	}
+	for _, dir := range dirs {
 		if c.has(path.Join(dir, lib)) {
 			return true
 		}

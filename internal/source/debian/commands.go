@@ -24,6 +24,9 @@ var commands = map[string]command{
 	"dpkg": {do: doDpkg}, "dpkg-divert": {do: doDivert}, "dpkg-maintscript-helper": {do: doTrue},
 	"dpkg-realpath": {do: doReadlink}, "dpkg-statoverride": {do: doStatoverride}, "ucf": {do: doUcf},
 	"update-alternatives": {do: doAlternatives}, "-debconf": {do: doDebconf},
+
+	"a2enconf": {do: doApacheEnable}, "a2enmod": {do: doApacheEnable}, "a2ensite": {do: doApacheEnable},
+	"ls": {do: doLs}, "stat": {do: doStat}, "update-ca-certificates": {do: doCACertificates},
 }
 
 // known are commands without effect on a root that has not booted yet, or
@@ -36,6 +39,7 @@ var known = map[string]string{
 	"dpkg-trigger":             "triggers only rebuild caches",
 	"getcap":                   "reads only",
 	"invoke-rc.d":              "nothing runs yet",
+	"journalctl":               "no journal in the guest",
 	"ldconfig":                 "the loader finds the libraries without a cache; Tree.Missing checks it",
 	"ldconfig.real":            "as ldconfig",
 	"py3clean":                 "no byte code in the tree",
@@ -55,6 +59,7 @@ var known = map[string]string{
 	"update-initramfs":         "the kernel comes from outside",
 	"-kill":                    "nothing runs yet",
 	"-ulimit":                  "nothing runs yet",
+	"shadowconfig":             "no passwords in the tree",
 	"sleep":                    "nothing to wait for",
 	"logger":                   "nobody listens",
 }

@@ -51,7 +51,10 @@ func readDeb(r io.Reader, file func(*tar.Header, io.Reader) error) (control, err
 		return nil, err
 	}
 	name, _, err := ar.next()
-	if err != nil || name != "debian-binary" {
+	if err != nil && err != io.EOF {
+		return nil, err
+	}
+	if name != "debian-binary" {
 		return nil, errors.New("it is not a Debian package: debian-binary is not its first member")
 	}
 	version, err := io.ReadAll(io.LimitReader(ar.body, 64))

@@ -225,7 +225,7 @@ func doStatoverride(c *call) (int, error) {
 
 // ucf(1): a configuration file that is not there yet is put there.
 func doUcf(c *call) (int, error) {
-	opts, rest := c.options("--src-dir", "--state-dir")
+	opts, rest := c.options("--src-dir", "--state-dir", "--sum-file", "--debconf-template")
 	if has(opts, "--purge", "-p") {
 		return 0, nil
 	}

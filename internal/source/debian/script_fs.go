@@ -99,7 +99,12 @@ func (w *writeFile) Close() error {
 }
 
 // read returns a file's bytes.
-func (s *script) read(p string) ([]byte, error) { return s.to.tree.ReadFile(p, maxWritten) }
+func (s *script) read(p string) ([]byte, error) {
+	if p == "/dev/null" {
+		return nil, nil
+	}
+	return s.to.tree.ReadFile(p, maxWritten)
+}
 
 // write puts a file with these bytes at p, or where a link there leads to. A
 // file that is there keeps its mode and owner.

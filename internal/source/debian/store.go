@@ -162,6 +162,9 @@ func (st *storer) add(h *tar.Header, r io.Reader) error {
 	if t == tree.Symlink || t == tree.Hardlink {
 		e.Link = h.Linkname
 	}
+	if t == tree.Symlink {
+		e.Mode = 0o777 // no system looks at another
+	}
 	if t == tree.File {
 		digest, n, err := tree.DigestOf(io.TeeReader(r, st.w))
 		if err != nil {

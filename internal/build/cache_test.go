@@ -1,0 +1,161 @@
+package build
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/fakecracker/fakecracker/internal/image"
+	"github.com/fakecracker/fakecracker/internal/ship"
+	"github.com/fakecracker/fakecracker/internal/source/debian"
+	"github.com/fakecracker/fakecracker/internal/tree"
+)
+
+func TestCache(t *testing.T) {
+	old := time.Now().Add(-time.Hour)
+	for _, tt := range []struct {
+		name   string
+		change func(t *testing.T, dir string, s *ship.Ship, o *Options)
+		cached bool
+	}{
+		{"nothing", func(*testing.T, string, *ship.Ship, *Options) {}, true},
+		{"bytes of an overlay's file", func(t *testing.T, dir string, _ *ship.Ship, _ *Options) {
+			write(t, dir, map[string]string{"over/var/www/index.html": "hallo\n!"})
+		}, false},
+		{"same length, another time", func(t *testing.T, dir string, _ *ship.Ship, _ *Options) {
+			write(t, dir, map[string]string{"over/var/www/index.html": "hallo\n"})
+		}, false},
+		{"another file in its place", func(t *testing.T, dir string, _ *ship.Ship, _ *Options) {
+			p := filepath.Join(dir, "over/var/www/index.html")
+			fi, err := os.Stat(p)
+			if err != nil {
+				t.Fatal(err)
+			}
+			write(t, dir, map[string]string{"new": "hallo\n"})
+			if err := errors.Join(os.Chtimes(filepath.Join(dir, "new"), fi.ModTime(), fi.ModTime()), os.Rename(filepath.Join(dir, "new"), p), os.Chtimes(filepath.Dir(p), old, old)); err != nil {
+				t.Fatal(err)
+			}
+		}, false},
+		{"mode", func(t *testing.T, dir string, _ *ship.Ship, _ *Options) {
+			if err := os.Chmod(filepath.Join(dir, "over/var/www/index.html"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}, false},
+		{"new file", func(t *testing.T, dir string, _ *ship.Ship, _ *Options) {
+			write(t, dir, map[string]string{"over/etc/new": ""})
+		}, false},
+		{"program", func(t *testing.T, dir string, _ *ship.Ship, _ *Options) {
+			write(t, dir, map[string]string{"server": program(t, netbsd) + "more"})
+		}, false},
+		{"the ship", func(_ *testing.T, _ string, s *ship.Ship, _ *Options) { s.Config.Env = []string{"A=b"} }, false},
+		{"the guest", func(_ *testing.T, _ string, _ *ship.Ship, o *Options) { o.Guest.Arch = "i386" }, true},
+		{"the time", func(_ *testing.T, _ string, _ *ship.Ship, o *Options) { o.Time = old }, false},
+		{"a damaged manifest", func(t *testing.T, _ string, _ *ship.Ship, o *Options) {
+			all, err := filepath.Glob(filepath.Join(o.Cache, "builds", "*.json"))
+			if err != nil || len(all) != 1 {
+				t.Fatalf("manifests %v, %v", all, err)
+			}
+			if err := os.WriteFile(all[0], []byte(`{"version":1,"image":`), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s, dir := web(t)
+			o := Options{Guest: netbsd, Cache: t.TempDir()}
+			first, _, err := Build(t.Context(), s, o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			tt.change(t, dir, &s, &o)
+			second, r, err := Build(t.Context(), s, o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r.Cached != tt.cached {
+				t.Errorf("cached %t; want %t", r.Cached, tt.cached)
+			}
+			if tt.cached && !cmp.Equal(first.Tree.All(), second.Tree.All()) {
+				t.Error(cmp.Diff(first.Tree.All(), second.Tree.All()))
+			}
+			if third, r, err := Build(t.Context(), s, o); err != nil || !r.Cached || !cmp.Equal(second.Tree.All(), third.Tree.All()) {
+				t.Errorf("third time: cached %t, %v", r.Cached, err)
+			}
+		})
+	}
+}
+
+// TestCacheOfFreshFiles builds from a file that may change again without
+// getting another time.
+func TestCacheOfFreshFiles(t *testing.T) {
+	s, dir := web(t)
+	soon := time.Now().Add(time.Minute)
+	if err := os.Chtimes(filepath.Join(dir, "server"), soon, soon); err != nil {
+		t.Fatal(err)
+	}
+	o := Options{Guest: netbsd, Cache: t.TempDir()}
+	for range 2 {
+		if _, r, err := Build(t.Context(), s, o); err != nil || r.Cached {
+			t.Errorf("cached %t, %v; want a build", r.Cached, err)
+		}
+	}
+}
+
+func TestCacheOfPackages(t *testing.T) {
+	s := ship.Ship{Name: "web", Packages: []string{"web"}, Config: image.Config{Cmd: []string{"web"}}}
+	p := newShelf(t, map[string]string{"/usr/sbin/web": program(t, linux)})
+	o := Options{Guest: linux, Cache: t.TempDir(), Debian: p}
+	for i, step := range []struct {
+		key    string
+		cached bool
+	}{{"1", false}, {"1", true}, {"2", false}, {"2", true}, {"", false}, {"1", true}} {
+		p.key = step.key
+		if _, r, err := Build(t.Context(), s, o); err != nil || r.Cached != step.cached {
+			t.Errorf("step %d with key %q: cached %t, %v", i, step.key, r.Cached, err)
+		}
+	}
+	if len(p.asked) != 3 {
+		t.Errorf("packages were asked for %d times; want 3", len(p.asked))
+	}
+}
+
+// TestCacheOfUnpackedPackages removes the bytes that a build refers to.
+func TestCacheOfUnpackedPackages(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, map[string]string{"store": program(t, linux)})
+	e, err := tree.FromFile(filepath.Join(dir, "store"), "/usr/sbin/web", 0o755, "package web 1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &shelf{key: "1"}
+	if err := p.tree.Put(e); err != nil {
+		t.Fatal(err)
+	}
+	s := ship.Ship{Name: "web", Packages: []string{"web"}}
+	o := Options{Guest: linux, Cache: t.TempDir(), Debian: p}
+	if _, _, err := Build(t.Context(), s, o); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(filepath.Join(dir, "store"), 10); err != nil {
+		t.Fatal(err)
+	}
+	if _, r, err := Build(t.Context(), s, o); err == nil || r.Cached {
+		t.Errorf("cached %t, %v; want a new build, which fails", r.Cached, err)
+	}
+}
+
+func TestBuildStops(t *testing.T) {
+	s, _ := web(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, _, err := Build(ctx, s, Options{Guest: netbsd, Cache: t.TempDir()}); !errors.Is(err, context.Canceled) {
+		t.Errorf("Build = %v; want %v", err, context.Canceled)
+	}
+}
+
+var _ PackageSource = (*debian.Source)(nil)

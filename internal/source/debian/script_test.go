@@ -1,0 +1,229 @@
+package debian
+
+import (
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/fakecracker/fakecracker/internal/tree"
+)
+
+// base are files that most scripts count on.
+var base = []file{
+	{name: "./etc/"},
+	{name: "./etc/passwd", body: "root:*:0:0:root:/root:/bin/bash\nwww-data:*:33:33:www:/var/www:/usr/sbin/nologin\n", mode: 0o644},
+	{name: "./etc/group", body: "root:*:0:\nadm:*:4:\nwww-data:*:33:\nnogroup:*:65534:\n", mode: 0o644},
+	{name: "./usr/bin/tool", body: "#!/bin/sh\n"},
+	{name: "./usr/bin/other", body: "#!/bin/sh\n"},
+	{name: "./usr/share/x/conf", body: "a=1\nb=2\n", mode: 0o644},
+	{name: "./var/lib/"},
+}
+
+func TestScripts(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		script string
+		want   []string // entries that must be there
+		text   map[string]string
+		notes  []string
+	}{
+		{
+			name: "folders, owners and modes",
+			script: `if [ "$1" = configure ] && [ -z "$2" ]; then
+				mkdir -p /var/lib/x/deep; chown -R www-data:adm /var/lib/x; chmod 2750 /var/lib/x
+				install -d -o www-data -g adm -m 0700 /var/log/x
+				chmod u=rwx,g=rX,o= /var/lib/x/deep; fi`,
+			want: []string{"/var/lib/x dir 2750 33:4", "/var/lib/x/deep dir 0750 33:4", "/var/log/x dir 0700 33:4"},
+		},
+		{
+			name:   "files by redirection",
+			script: `umask 077; echo one > /etc/x; printf '%s\n' two >> /etc/x; cat <<EOF > /etc/y` + "\n$(cut -d= -f2 /usr/share/x/conf | sort -r)\nEOF\n",
+			want:   []string{"/etc/x file 0600 0:0", "/etc/y file 0600 0:0"},
+			text:   map[string]string{"/etc/x": "one\ntwo\n", "/etc/y": "2\n1\n"},
+		},
+		{
+			name:   "links",
+			script: `ln -s /etc/hosts /etc/h; ln -sf conf /etc/h; mkdir -p /opt/a; ln -sfn b /opt/link; ln -sfn a /opt/link; ln -sr /usr/bin/tool /opt/a/tool`,
+			want:   []string{"/etc/h link 0777 0:0 -> conf", "/opt/link link 0777 0:0 -> a", "/opt/a/tool link 0777 0:0 -> ../../usr/bin/tool"},
+		},
+		{
+			name: "users and groups",
+			script: `if ! getent passwd srv >/dev/null; then adduser --quiet --system --group --home /var/lib/srv --no-create-home srv; fi
+				addgroup --system extra; adduser srv extra; groupadd -r -g 555 fixed; useradd -r -g fixed -d /nonexistent -s /bin/false made
+				adduser --system --ingroup www-data --home /var/lib/web web; chown srv: /etc/passwd; test "$(id -u srv)" = 100 && touch /etc/ok`,
+			want: []string{"/etc/ok file 0644 0:0", "/etc/passwd file 0644 100:100", "/var/lib/web dir 0755 103:33"},
+			text: map[string]string{
+				"/etc/passwd": "root:*:0:0:root:/root:/bin/sh\nwww-data:*:33:33:www:/var/www:/usr/sbin/nologin\n" +
+					"srv:*:100:100::/var/lib/srv:/usr/sbin/nologin\nmade:*:102:555::/nonexistent:/bin/false\nweb:*:103:33::/var/lib/web:/usr/sbin/nologin\n",
+				"/etc/group": "root:*:0:\nadm:*:4:\nwww-data:*:33:\nnogroup:*:65534:\nsrv:x:100:\nextra:x:101:srv\nfixed:x:555:\n",
+			},
+		},
+		{
+			name: "sysusers and tmpfiles",
+			script: `printf 'u daemonic - "A daemon" /var/lib/d\nm daemonic adm\ng crew 77\n' | systemd-sysusers -
+				printf 'd /run/d 0750 daemonic crew -\nf /run/d/file 0600 - - - text\n' > /etc/d.conf; systemd-tmpfiles --create /etc/d.conf`,
+			want: []string{"/run/d dir 0750 100:77", "/run/d/file file 0600 0:0"},
+			text: map[string]string{"/run/d/file": "text"},
+		},
+		{
+			name: "alternatives",
+			script: `update-alternatives --install /usr/bin/t t /usr/bin/tool 10 --slave /usr/share/t t.1 /usr/share/x/conf
+				update-alternatives --install /usr/bin/t t /usr/bin/other 5`,
+			want: []string{
+				"/etc/alternatives/t link 0777 0:0 -> /usr/bin/tool", "/usr/bin/t link 0777 0:0 -> /etc/alternatives/t",
+				"/usr/share/t link 0777 0:0 -> /etc/alternatives/t.1",
+			},
+		},
+		{
+			name: "dpkg's own",
+			script: `dpkg --compare-versions "$2" lt 2 && touch /etc/older; dpkg --compare-versions "$2" lt-nl 2 || touch /etc/fresh
+				dpkg-statoverride --update --add www-data adm 0640 /usr/share/x/conf; dpkg-statoverride --list /usr/share/x/conf && touch /etc/listed
+				ucf --three-way /usr/share/x/conf /etc/new/conf`,
+			want: []string{
+				"/etc/older file 0644 0:0", "/etc/fresh file 0644 0:0", "/etc/listed file 0644 0:0",
+				"/usr/share/x/conf file 0640 33:4", "/etc/new/conf file 0640 33:4",
+			},
+		},
+		{
+			name:   "debconf",
+			script: `. /usr/share/debconf/confmodule; db_get x/port; echo "$RET" > /etc/port; db_set x/port 99; db_input high x/port || true; db_go; db_get x/port; echo "$RET" >> /etc/port; db_stop`,
+			text:   map[string]string{"/etc/port": "80\n99\n"},
+		},
+		{
+			name:   "what is known to have no effect",
+			script: `ldconfig; deb-systemd-helper enable x.service; invoke-rc.d x start || exit 1; if command -v update-menus >/dev/null; then touch /etc/wrong; fi`,
+		},
+		{
+			name:   "what has no native version",
+			script: "set -e\nmake-it-so --now\ntouch /etc/went-on\nsed s/a/b/ /etc/passwd\n",
+			want:   []string{"/etc/went-on file 0644 0:0"},
+			notes:  []string{"package x: postinst:3: make-it-so --now", "package x: postinst:5: sed s/a/b/ /etc/passwd"},
+		},
+		{
+			name:   "what can't be done",
+			script: "set -e\nchown nobody-knows /etc/passwd\ntouch /etc/never",
+			notes: []string{
+				`package x: postinst:3: chown nobody-knows /etc/passwd: there is no user "nobody-knows"`,
+				"package x: postinst:0: the script ended early: exit status 1",
+			},
+		},
+		{
+			name:   "process substitution",
+			script: `cat <(echo x)`,
+			notes:  []string{"package x: postinst:0: the script ended early: line 2: process substitution"},
+		},
+		{
+			name:   "a script without end",
+			script: `while :; do cat /etc/passwd; done`,
+			notes:  []string{"package x: postinst:0: the script ended early: more than 20000 commands"},
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			ctl := map[string]string{
+				"postinst":  "#!/bin/sh\n" + tt.script,
+				"templates": "Template: x/port\nType: string\nDefault: 80\n",
+			}
+			tr, r := install(t, ctl, base)
+			for _, w := range tt.want {
+				p, _, _ := strings.Cut(w, " ")
+				if e, _ := tr.Get(p); line(e) != w {
+					t.Errorf("got  %s\nwant %s", line(e), w)
+				}
+			}
+			for p, want := range tt.text {
+				b, err := tr.ReadFile(p, 1<<20)
+				if diff := cmp.Diff(want, string(b)); diff != "" {
+					t.Errorf("%s: %v\n%s", p, err, diff)
+				}
+			}
+			if diff := cmp.Diff(tt.notes, unknown(r)); diff != "" {
+				t.Error(diff)
+			}
+			for _, p := range []string{"/etc/wrong", "/etc/never"} {
+				if _, ok := tr.Get(p); ok {
+					t.Errorf("%s is there", p)
+				}
+			}
+		})
+	}
+}
+
+// unknown returns the notes on what was not done.
+func unknown(r Report) []string {
+	var all []string
+	for _, n := range r.Notes {
+		if !n.Known {
+			all = append(all, n.String())
+		}
+	}
+	return all
+}
+
+// TestScriptsStayInTheTree runs a script that tries to touch the host.
+func TestScriptsStayInTheTree(t *testing.T) {
+	dir := t.TempDir()
+	secret := dir + "/secret"
+	if err := os.WriteFile(secret, []byte("s3cret"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	script := "#!/bin/sh\necho x > " + dir + "/made\nrm -f " + secret + "\n. " + secret + "\ncat " + secret + " > /leak\ntouch " + dir +
+		"/touched\nfor f in " + dir + "/*; do echo $f; done > /list\n/bin/rm -rf " + dir + "\ncd " + dir + " && touch /cd\n[ -e " + secret + " ] && touch /seen\n"
+	tr, _ := install(t, map[string]string{"postinst": script}, base)
+	left, err := os.ReadDir(dir)
+	if err != nil || len(left) != 1 || left[0].Name() != "secret" {
+		t.Errorf("the folder of the host holds %v, %v", left, err)
+	}
+	for _, p := range []string{"/leak", "/list"} {
+		if b, err := tr.ReadFile(p, 1000); err == nil && strings.Contains(string(b), "secret"+"\n") || strings.Contains(string(b), "s3cret") {
+			t.Errorf("%s has %q", p, b)
+		}
+	}
+	for _, p := range []string{"/cd", "/seen"} {
+		if _, ok := tr.Get(p); ok {
+			t.Errorf("%s is there: the script saw the host", p)
+		}
+	}
+}
+
+func TestScriptOfAnotherInterpreter(t *testing.T) {
+	_, r := install(t, map[string]string{"postinst": "#!/usr/bin/perl\nprint 1;\n"}, base)
+	want := []string{"package x: postinst:1: the script is not for a shell, and was not run: #!/usr/bin/perl"}
+	if diff := cmp.Diff(want, unknown(r)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestApacheModulesAndCertificates(t *testing.T) {
+	files := slices.Concat(base, []file{
+		{name: "./etc/apache2/mods-available/proxy_http.load", body: "# Depends: proxy\nLoadModule"},
+		{name: "./etc/apache2/mods-available/proxy.load", body: "LoadModule"},
+		{name: "./etc/apache2/mods-available/proxy.conf", body: "x"},
+		{name: "./etc/apache2/mods-enabled/"},
+		{name: "./usr/share/ca-certificates/m/A.crt", body: "AAA"},
+		{name: "./usr/share/ca-certificates/m/B.crt", body: "BBB\n"},
+		{name: "./etc/ca-certificates.conf", body: "m/B.crt\n!m/A.crt\n"},
+	})
+	tr, r := install(t, map[string]string{"postinst": "#!/bin/sh\na2enmod -q proxy_http\nupdate-ca-certificates\n"}, files)
+	var got []string
+	for _, e := range append(tr.Below("/etc/apache2/mods-enabled"), tr.Below("/etc/ssl/certs")...) {
+		if e.Type != tree.Dir {
+			got = append(got, line(e))
+		}
+	}
+	want := []string{
+		"/etc/apache2/mods-enabled/proxy.conf link 0777 0:0 -> ../mods-available/proxy.conf",
+		"/etc/apache2/mods-enabled/proxy.load link 0777 0:0 -> ../mods-available/proxy.load",
+		"/etc/apache2/mods-enabled/proxy_http.load link 0777 0:0 -> ../mods-available/proxy_http.load",
+		"/etc/ssl/certs/B.pem link 0777 0:0 -> /usr/share/ca-certificates/m/B.crt",
+		"/etc/ssl/certs/ca-certificates.crt file 0644 0:0",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff([]string(nil), unknown(r)); diff != "" {
+		t.Error(diff)
+	}
+}
