@@ -3,6 +3,7 @@
 package guest
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -34,12 +35,15 @@ func (a *agent) listen() error {
 	return nil
 }
 
-// accept runs as long as PID 1 does.
+// accept runs as long as l is open, which in a guest is as long as PID 1 lives.
 func (a *agent) accept(l net.Listener) {
 	defer lastWords()
 	strangers := make(chan struct{}, maxStrangers)
 	for {
 		c, err := l.Accept()
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
 		if err != nil {
 			// Out of files or memory, through the service's fault: it may pass.
 			time.Sleep(10 * time.Millisecond)

@@ -1,0 +1,222 @@
+package agent_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/fakecracker/fakecracker/internal/agent"
+	"github.com/fakecracker/fakecracker/internal/agent/wire"
+)
+
+var lineKey = bytes.Repeat([]byte{5}, wire.KeySize)
+
+// pair is a TCP connection in the host's own loopback, both ends.
+func pair(t *testing.T) (host, guest net.Conn) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if host, err = net.Dial("tcp", l.Addr().String()); err != nil {
+		t.Fatal(err)
+	}
+	if guest, err = l.Accept(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = host.Close()
+		_ = guest.Close()
+	})
+	return host, guest
+}
+
+// open connects to a guest that answers with the handshake, its hello, and
+// then what talk does. talk is over when the test is.
+func open(t *testing.T, talk func(c net.Conn) error) *agent.Line {
+	t.Helper()
+	host, guest := pair(t)
+	over := make(chan error, 1)
+	go func() {
+		err := wire.AcceptLine(guest, lineKey)
+		if err == nil {
+			err = wire.WriteMessage(guest, wire.Hello{OS: "netbsd"})
+		}
+		if err == nil {
+			err = talk(guest)
+		}
+		over <- errors.Join(err, guest.Close())
+	}()
+	line, err := agent.Connect(t.Context(), host, lineKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = line.Close()
+		if err := <-over; err != nil {
+			t.Errorf("guest: %v", err)
+		}
+	})
+	return line
+}
+
+func send(c net.Conn, messages ...wire.Message) error {
+	for _, m := range messages {
+		if err := wire.WriteMessage(c, m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// await reads until it gets want.
+func await(c net.Conn, want wire.Message) error {
+	m, err := wire.ReadMessage(c)
+	if err != nil {
+		return err
+	}
+	if diff := cmp.Diff(want, m); diff != "" {
+		return errors.New(diff)
+	}
+	return nil
+}
+
+func TestLine(t *testing.T) {
+	line := open(t, func(c net.Conn) error {
+		return errors.Join(
+			send(c, wire.Started{PID: 3}, wire.Unknown{Type: "dance"}, wire.Hello{}, wire.Error{Text: "oh"}),
+			await(c, wire.Stop{Signal: "SIGINT", Timeout: time.Second}),
+			send(c, wire.Exited{Code: 1}),
+			await(c, wire.Seen{}),
+		)
+	})
+	if got := line.Hello(); got.OS != "netbsd" {
+		t.Errorf("hello %+v: want netbsd", got)
+	}
+	if err := line.Stop(t.Context(), "SIGINT", time.Second); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []wire.Message{wire.Started{PID: 3}, wire.Error{Text: "oh"}, wire.Exited{Code: 1}} {
+		if got, err := line.Next(t.Context()); err != nil || got != want {
+			t.Errorf("Next = %+v, %v; want %+v", got, err, want)
+		}
+	}
+	if m, err := line.Next(t.Context()); !errors.Is(err, io.EOF) {
+		t.Errorf("Next = %+v, %v; want EOF", m, err)
+	}
+	if _, err := line.Ping(t.Context()); !errors.Is(err, io.EOF) {
+		t.Errorf("Ping = %v; want EOF", err)
+	}
+}
+
+func TestPing(t *testing.T) {
+	line := open(t, func(c net.Conn) error {
+		return errors.Join(
+			await(c, wire.Ping{ID: 1}),
+			send(c, wire.Pong{ID: 99}, wire.Pong{ID: 1}),
+			await(c, wire.Ping{ID: 2}),
+		)
+	})
+	if _, err := line.Ping(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if _, err := line.Ping(t.Context()); !errors.Is(err, io.EOF) {
+		t.Errorf("Ping of a guest that hangs up = %v; want EOF", err)
+	}
+}
+
+func TestPingUnanswered(t *testing.T) {
+	done := make(chan struct{})
+	line := open(t, func(c net.Conn) error {
+		<-done
+		return nil
+	})
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	if _, err := line.Ping(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("Ping = %v; want the deadline's error", err)
+	}
+	close(done)
+}
+
+// TestFlood has a guest that sends more than anybody takes: it must not keep
+// Close from working.
+func TestFlood(t *testing.T) {
+	line := open(t, func(c net.Conn) error {
+		for wire.WriteMessage(c, wire.Error{Text: strings.Repeat("x", 1000)}) == nil {
+			continue
+		}
+		return nil
+	})
+	if _, err := line.Next(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if err := line.Close(); err != nil {
+		t.Error(err)
+	}
+	for {
+		m, err := line.Next(t.Context())
+		if err == nil {
+			continue
+		}
+		if !errors.Is(err, agent.ErrClosed) {
+			t.Errorf("Next = %+v, %v; want ErrClosed", m, err)
+		}
+		return
+	}
+}
+
+func TestConnectErrors(t *testing.T) {
+	tests := []struct {
+		name  string
+		guest func(c net.Conn) error
+		want  string
+	}{
+		{"hangs up", func(net.Conn) error { return nil }, "EOF"},
+		{"another key", func(c net.Conn) error {
+			_ = wire.AcceptLine(c, bytes.Repeat([]byte{6}, wire.KeySize))
+			return nil
+		}, "no proof from the guest"},
+		{"no hello", func(c net.Conn) error {
+			return errors.Join(wire.AcceptLine(c, lineKey), send(c, wire.Started{}))
+		}, "before its hello"},
+		{"nonsense", func(c net.Conn) error {
+			_, err := c.Write(bytes.Repeat([]byte("x"), 4096))
+			return err
+		}, "not the agent"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			host, guest := pair(t)
+			over := make(chan error, 1)
+			go func() { over <- errors.Join(tt.guest(guest), guest.Close()) }()
+			line, err := agent.Connect(t.Context(), host, lineKey)
+			if err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("Connect = %v, %v; want an error with %q", line, err, tt.want)
+			}
+			if err := <-over; err != nil {
+				t.Error(err)
+			}
+			if _, err := host.Write([]byte{0}); !errors.Is(err, net.ErrClosed) {
+				t.Errorf("writing gives %v: want the connection closed", err)
+			}
+		})
+	}
+}
+
+func TestConnectCancelled(t *testing.T) {
+	host, _ := pair(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	go cancel()
+	if line, err := agent.Connect(ctx, host, lineKey); !errors.Is(err, context.Canceled) {
+		t.Errorf("Connect = %v, %v; want Canceled", line, err)
+	}
+}
