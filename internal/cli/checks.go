@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -12,8 +13,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/fakecracker/fakecracker/internal/kernel"
 	"github.com/fakecracker/fakecracker/internal/machine/qemu"
@@ -130,12 +129,11 @@ func (d *doctor) memory() {
 
 // disk reads what is free in the state folder.
 func (d *doctor) disk() {
-	var st unix.Statfs_t
-	if err := unix.Statfs(d.home, &st); err != nil {
+	free, err := diskFree(d.home)
+	if err != nil {
 		d.add(levelFail, "disk: %s: %v", d.home, err)
 		return
 	}
-	free := int64(st.Bavail) * int64(st.Bsize)
 	if free < diskNeeded {
 		d.add(levelFail, "disk: %s free in %s: make room, or set FAKECRACKER_HOME to a folder elsewhere", formatSize(free), d.home)
 		return
@@ -184,7 +182,7 @@ func (d *doctor) mirrors(ctx context.Context) {
 	asked.Wait()
 	for n, address := range addresses {
 		if errs[n] != nil {
-			d.add(levelFail, "mirror %s: %v (use --mirror, or: fakecracker kernel import FILE)", address, errs[n])
+			d.add(levelFail, "mirror %s can't be reached: %v (use --mirror, or: fakecracker kernel import FILE)", address, errs[n])
 			continue
 		}
 		d.add(levelOK, "mirror %s", address)
@@ -201,7 +199,23 @@ func reach(ctx context.Context, address string) error {
 	}
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return errors.Unwrap(err)
+		return innermost(err)
 	}
 	return res.Body.Close()
+}
+
+// innermost returns the error at the bottom of a chain: what the system said,
+// without who asked.
+func innermost(err error) error {
+	var dns *net.DNSError
+	if errors.As(err, &dns) {
+		return errors.New(dns.Err)
+	}
+	for {
+		inner := errors.Unwrap(err)
+		if inner == nil {
+			return err
+		}
+		err = inner
+	}
 }
