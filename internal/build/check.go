@@ -20,7 +20,7 @@ func (b *builder) checkProgram(e tree.Entry, what, where string) error {
 		if interp, _ := interpreter(e); interp != "" {
 			return nil // whether that is there is seen when all files are
 		}
-		return fmt.Errorf("%s: %s is neither an ELF program nor a script that begins with #!", where, what)
+		return fmt.Errorf("%s: %s is neither an ELF program nor a script with #! at its start", where, what)
 	}
 	if err != nil {
 		return fmt.Errorf("%s: %s: %w", where, what, err)

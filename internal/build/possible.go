@@ -26,7 +26,7 @@ func possible(s ship.Ship, g image.Guest) error {
 		return fmt.Errorf("%s: services are started by NetBSD's rc.d, which a Linux guest doesn't have: say what to start with cmd=", at(s, "services"))
 	}
 	if g.Arch != "amd64" {
-		return fmt.Errorf("Linux guests are amd64, not %s: use --guest linux/amd64", g.Arch)
+		return fmt.Errorf("guests with Linux are amd64, not %s: use --guest linux/amd64", g.Arch)
 	}
 	return nil
 }

@@ -112,7 +112,8 @@ func TestReadELF(t *testing.T) {
 			},
 		},
 		{
-			"with an old path", elfSpec{typ: elf.ET_DYN, needed: []string{"x"}, rpath: "/a:/b"},
+			"with an old path",
+			elfSpec{typ: elf.ET_DYN, needed: []string{"x"}, rpath: "/a:/b"},
 			ELF{OS: "linux", Arch: "amd64", Program: true, Needed: []string{"x"}, RPath: []string{"/a", "/b"}},
 		},
 	} {

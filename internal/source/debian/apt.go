@@ -176,7 +176,7 @@ func (a *apt) options() []string {
 func (a *apt) get(ctx context.Context, dir string, line func(string), args ...string) error {
 	path, err := exec.LookPath("apt-get")
 	if err != nil {
-		return errors.New("Debian packages need apt-get on this host, and it has none; " + //nolint:staticcheck // a name
+		return errors.New("packages of Debian need apt-get on this host, and it has none: " +
 			"use a Debian or Ubuntu host, or a ship without packages")
 	}
 	cmd := exec.CommandContext(ctx, path, append(a.options(), args...)...)

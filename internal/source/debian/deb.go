@@ -23,7 +23,7 @@ const (
 	maxData        = 16 << 30 // bytes of its files, unpacked
 	maxEntries     = 1 << 20  // files and folders
 	maxPath        = 4096     // bytes of a path or link
-	maxWindow      = 256 << 20
+	maxWindow      = 64 << 20 // bytes of a decompressor's dictionary: xz -9 has that much
 )
 
 // control are the files of control.tar that matter here, by name: control,
@@ -170,6 +170,7 @@ func eachFile(name string, r io.Reader, limit int64, file func(*tar.Header, io.R
 	}
 	defer func() { err = errors.Join(err, z.Close()) }()
 	tr := tar.NewReader(z)
+	left := limit // of the files' sizes: holes take no bytes in the archive
 	for n := 0; ; n++ {
 		h, err := tr.Next()
 		if err == io.EOF {
@@ -180,6 +181,9 @@ func eachFile(name string, r io.Reader, limit int64, file func(*tar.Header, io.R
 		}
 		if n >= maxEntries {
 			return fmt.Errorf("it has more than %d files", maxEntries)
+		}
+		if left -= h.Size; left < 0 {
+			return fmt.Errorf("its files have more than %d bytes", limit)
 		}
 		if err := cleanHeader(h); err != nil {
 			return err

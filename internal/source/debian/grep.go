@@ -1,0 +1,101 @@
+package debian
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+// doGrep knows the options that scripts use; a basic expression is taken as
+// an extended one when the difference does not show.
+func doGrep(c *call) (int, error) {
+	opts, rest := c.options("-e", "-m")
+	pattern, ok := opts["-e"]
+	if !ok {
+		if len(rest) == 0 {
+			return 2, errors.New("no pattern")
+		}
+		pattern, rest = rest[0], rest[1:]
+	}
+	re, err := grepPattern(pattern, opts)
+	if err != nil {
+		return 2, err
+	}
+	b, err := c.input(rest)
+	if notExist(err) {
+		return 2, nil // as when a file may be missing: grep -s or "|| true"
+	}
+	if err != nil {
+		return 2, err
+	}
+	found := 0
+	for l := range bytes.Lines(b) {
+		l = bytes.TrimSuffix(l, []byte("\n"))
+		if re.Match(l) == has(opts, "-v", "--invert-match") {
+			continue
+		}
+		found++
+		switch {
+		case has(opts, "-q", "--quiet", "-c", "--count", "-l"):
+		case has(opts, "-o"):
+			fmt.Fprintf(&c.out, "%s\n", re.Find(l))
+		default:
+			fmt.Fprintf(&c.out, "%s\n", l)
+		}
+	}
+	if has(opts, "-c", "--count") {
+		fmt.Fprintln(&c.out, found)
+	}
+	if found == 0 {
+		return 1, nil
+	}
+	return 0, nil
+}
+
+// grepPattern makes Go's expression of grep's.
+func grepPattern(p string, opts map[string]string) (*regexp.Regexp, error) {
+	switch {
+	case has(opts, "-P", "--perl-regexp", "-f", "-r", "-R"):
+		return nil, errors.New("this use of grep has no native version")
+	case has(opts, "-F", "--fixed-strings"):
+		p = regexp.QuoteMeta(p)
+	case !has(opts, "-E", "--extended-regexp"):
+		p = extended(p)
+	}
+	if has(opts, "-w", "--word-regexp") {
+		p = `\b(?:` + p + `)\b`
+	}
+	if has(opts, "-x", "--line-regexp") {
+		p = `^(?:` + p + `)$`
+	}
+	if has(opts, "-i", "--ignore-case") {
+		p = "(?i)" + p
+	}
+	return regexp.Compile(p)
+}
+
+// extended turns a basic regular expression into an extended one: what has a
+// backslash there has none here, and the other way round.
+func extended(p string) string {
+	var b strings.Builder
+	for i := 0; i < len(p); i++ {
+		switch {
+		case p[i] == '\\' && i+1 < len(p):
+			i++
+			if !strings.ContainsRune("(){}+?|", rune(p[i])) {
+				b.WriteByte('\\')
+			}
+			b.WriteByte(p[i])
+		case strings.ContainsRune("(){}+?|", rune(p[i])):
+			b.WriteByte('\\')
+			b.WriteByte(p[i])
+		case p[i] == '*' && b.Len() == 0:
+			b.WriteString(`\*`)
+		default:
+			b.WriteByte(p[i])
+		}
+	}
+	return b.String()
+}
