@@ -43,6 +43,9 @@ const hooks = `#clear APT::Architectures;
 const (
 	// maxAge is how old package lists may be: Debian's own daily timer.
 	maxAge = 24 * time.Hour
+	// youngAge is how old they may be for a package that is not in them to
+	// be taken as one that there isn't.
+	youngAge = 10 * time.Minute
 	// retryAge is when a refresh that did not work is tried again.
 	retryAge = time.Hour
 )
@@ -160,6 +163,7 @@ func (a *apt) options() []string {
 		"Debug::NoLocking=1",
 		"Acquire::ForceHash=SHA256",
 		"Acquire::Languages=none",
+		"Acquire::Retries=1",
 		"Acquire::http::Timeout=20",
 		"Acquire::https::Timeout=20",
 	}
@@ -222,10 +226,13 @@ func aptError(stderr string, err error) error {
 	if len(said) == 0 {
 		return fmt.Errorf("apt-get: %w: %s", err, firstLine(stderr))
 	}
-	text := strings.Join(said, "; ")
+	text := strings.Join(strings.Fields(said[0]), " ") // the first is the cause
+	if more := len(said) - 1; more > 0 {
+		text += fmt.Sprintf(" (and %d more)", more)
+	}
 	for _, unknown := range []string{"Unable to locate package", "has no installation candidate", "was not found", "Couldn't find any package"} {
-		if strings.Contains(text, unknown) {
-			return fmt.Errorf("%w: %s", errNotFound, text)
+		if all := strings.Join(said, "; "); strings.Contains(all, unknown) {
+			return fmt.Errorf("%w: %s", errNotFound, all)
 		}
 	}
 	return fmt.Errorf("apt-get: %s", text)

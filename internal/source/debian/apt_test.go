@@ -59,7 +59,7 @@ func TestAptError(t *testing.T) {
 	}{
 		{name: "well, with warnings", stderr: "W: something\n"},
 		{name: "unknown", stderr: "E: Unable to locate package ngnix\n", err: failed, want: "package not found: Unable to locate package ngnix", notFound: true},
-		{name: "twice", stderr: "W: x\nE: a\nE: b\nE: a\n", err: failed, want: "apt-get: a; b"},
+		{name: "twice", stderr: "W: x\nE: a\nE: b\nE: a\n", err: failed, want: "apt-get: a (and 1 more)"},
 		{name: "silent", stderr: "Segmentation fault\n", err: failed, want: "apt-get: exit status 100: Segmentation fault"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

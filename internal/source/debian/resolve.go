@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // packageName is what apt-get is given: a name (Debian Policy 5.6.1), which
@@ -37,7 +38,7 @@ func (s *Source) Resolve(ctx context.Context, names []string) (_ []Package, err 
 		return nil, err
 	}
 	pkgs, err := a.resolve(ctx, names)
-	if errors.Is(err, errNotFound) && !fresh && !s.Offline {
+	if errors.Is(err, errNotFound) && !fresh && !s.Offline && time.Since(a.stamp("updated")) > youngAge {
 		if fresh, rerr := a.refresh(ctx, always); rerr == nil && fresh {
 			pkgs, err = a.resolve(ctx, names)
 		}
@@ -121,7 +122,11 @@ func (a *apt) notFound(ctx context.Context, names []string, err error) error {
 			continue
 		}
 		msg := fmt.Sprintf("package %q not found in %s %s", n, release(), a.s.arch())
-		if near := a.nearest(ctx, n); near != "" {
+		near := a.nearest(ctx, n)
+		if name, version, ok := strings.Cut(n, "="); ok && near == name {
+			return fmt.Errorf("package %q has no version %s in %s %s", name, version, release(), a.s.arch())
+		}
+		if near != "" {
 			msg += fmt.Sprintf(" (did you mean %q?)", near)
 		}
 		return errors.New(msg)
