@@ -12,9 +12,6 @@ import (
 	"github.com/fakecracker/fakecracker/internal/agent/wire"
 )
 
-// diskTime is how long the disks may take to appear.
-const diskTime = 5 * time.Second
-
 // findConfig reads the configuration from the first disk that holds one, and
 // says which it was.
 func findConfig() (wire.Config, string, error) {

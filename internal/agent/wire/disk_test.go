@@ -138,7 +138,7 @@ func FuzzDecodeConfig(f *testing.F) {
 		if err != nil {
 			f.Fatal(err)
 		}
-		f.Add(disk[0x30:])
+		f.Add(bytes.TrimRight(disk[0x30:], "\x00"))
 	}
 	f.Fuzz(func(t *testing.T, doc []byte) {
 		c, err := wire.DecodeConfig(bytes.NewReader(doc))
