@@ -53,6 +53,7 @@ var rooms = map[string][]string{
 	"bench/boot":      {"*"},
 	"examples/static": {},
 	"test":            {"internal/cli"},
+	"test/probe":      {},
 }
 
 // modules are the modules that the product and its tests may use directly.

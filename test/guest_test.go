@@ -24,14 +24,15 @@ type guest struct {
 	web    string // the real web server: "caddy" or "nginx"
 	goos   string
 	goarch string
+	button bool // without an agent it still obeys its power button
 }
 
 var guests = []guest{
-	{"netbsd-i386", "--guest netbsd/i386", "netbsd-i386", "caddy", "netbsd", "386"},
-	{"netbsd-amd64-microvm", "--guest netbsd/amd64 --machine microvm", "netbsd-amd64", "caddy", "netbsd", "amd64"},
-	{"netbsd-amd64-pc", "--guest netbsd/amd64 --machine pc", "netbsd-amd64", "caddy", "netbsd", "amd64"},
+	{"netbsd-i386", "--guest netbsd/i386", "netbsd-i386", "caddy", "netbsd", "386", false},
+	{"netbsd-amd64-microvm", "--guest netbsd/amd64 --machine microvm", "netbsd-amd64", "caddy", "netbsd", "amd64", false},
+	{"netbsd-amd64-pc", "--guest netbsd/amd64 --machine pc", "netbsd-amd64", "caddy", "netbsd", "amd64", true},
 	// Linux on a microvm wants an accelerator (instance.machineType).
-	{"linux-pc", "--guest linux --machine pc", "", "nginx", "linux", "amd64"},
+	{"linux-pc", "--guest linux --machine pc", "", "nginx", "linux", "amd64", false},
 }
 
 // TestGuests runs every script of testdata/guest on every guest at hand.
@@ -50,6 +51,7 @@ func TestGuests(t *testing.T) {
 				Dir:                 "testdata/guest",
 				Cmds:                commands,
 				RequireExplicitExec: true,
+				Condition:           g.condition,
 				Setup: func(env *testscript.Env) error {
 					count.run(g.name)
 					for k, v := range vars {
@@ -74,6 +76,14 @@ func (g guest) missing(home string) string {
 		return "no caddy for " + g.kernel + ": run scripts/test"
 	}
 	return ""
+}
+
+// condition answers a script's [button].
+func (g guest) condition(cond string) (bool, error) {
+	if cond != "button" {
+		return false, fmt.Errorf("unknown condition %q", cond)
+	}
+	return g.button, nil
 }
 
 // prepare builds the guest's ships and returns the scripts' variables.

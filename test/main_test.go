@@ -70,6 +70,7 @@ var commands = map[string]func(*testscript.TestScript, bool, []string){
 	"freeport":    freePort,
 	"listen":      listen,
 	"http":        httpRequest,
+	"post":        post,
 	"alive":       alive,
 	"exits":       exits,
 	"interrupted": interrupted,

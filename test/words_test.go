@@ -55,6 +55,15 @@ func httpRequest(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
+// post URL makes a request that need not be answered, since it ends the guest.
+func post(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: post URL")
+	}
+	body, err := request(http.MethodPost, args[0], time.Second)
+	ts.Logf("%s %v", body, err)
+}
+
 func request(method, url string, limit time.Duration) (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()

@@ -3,6 +3,8 @@ package cli
 import (
 	"context"
 	"path/filepath"
+	"strconv"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -14,6 +16,18 @@ import (
 type fetchFlags struct {
 	mirror     string
 	smolMirror string
+	packages   packageFlags
+}
+
+// packageFlags say how Debian's packages are got.
+type packageFlags struct {
+	offline bool
+	refresh bool
+}
+
+func (f *packageFlags) declare(c *cobra.Command) {
+	c.Flags().BoolVar(&f.offline, "offline", false, "use the package lists and packages that are there")
+	c.Flags().BoolVar(&f.refresh, "refresh", false, "get new package lists, also when there are recent ones")
 }
 
 func newKernelFetch(a *app) *cobra.Command {
@@ -55,6 +69,7 @@ goes on where it stopped. --list prints the names.`,
 	}
 	c.Flags().StringVar(&f.mirror, "mirror", "", "`ADDRESS` or folder that holds NetBSD's releases")
 	c.Flags().StringVar(&f.smolMirror, "smol-mirror", "", "`ADDRESS` or folder that holds smolBSD's kernels")
+	f.packages.declare(c)
 	c.Flags().BoolVar(&list, "list", false, "list the names that can be fetched")
 	return c
 }
@@ -76,18 +91,31 @@ func (a *app) fetchKernel(ctx context.Context, home, name string, f fetchFlags, 
 		Mirror:     f.mirror,
 		SmolMirror: f.smolMirror,
 		CacheDir:   filepath.Join(home, "cache/downloads"),
-		Packages:   linuxPackages{a.debian(home, st)},
+		Packages:   linuxPackages{a.debian(home, f.packages, st)},
 		Progress:   bar.set,
 	})
 }
 
 // debian returns the source of Debian packages with its state below home.
-func (a *app) debian(home string, st *status) *debian.Source {
+func (a *app) debian(home string, f packageFlags, st *status) *debian.Source {
 	return &debian.Source{
 		Dir:      filepath.Join(home, "cache/apt"),
 		Arch:     "amd64",
+		Offline:  f.offline,
+		Refresh:  f.refresh,
+		Time:     a.sourceDate(),
 		Progress: func(text string) { st.pass("packages", text) },
 	}
+}
+
+// sourceDate is the time of generated files: SOURCE_DATE_EPOCH, in seconds
+// since 1970, or zero. What is no number counts as unset.
+func (a *app) sourceDate() time.Time {
+	n, err := strconv.ParseInt(a.getenv("SOURCE_DATE_EPOCH"), 10, 64)
+	if err != nil {
+		return time.Time{}
+	}
+	return time.Unix(n, 0).UTC()
 }
 
 // linuxPackages finds Linux kernels among Debian's packages.

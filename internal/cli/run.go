@@ -32,6 +32,7 @@ type runFlags struct {
 	subnet      string
 	accel       string
 	stopTimeout time.Duration
+	packages    packageFlags
 	dryRun      bool
 	quiet       bool
 }
@@ -82,6 +83,7 @@ func (f *runFlags) declare(c *cobra.Command) {
 	fl.StringVar(&f.subnet, "subnet", "", "the guest's network, for a ship that sets its own address (default 10.0.2.0/24)")
 	fl.StringVar(&f.accel, "accel", "", "tcg, kvm, hvf or nvmm (default: what is proven to work, see doctor)")
 	fl.DurationVar(&f.stopTimeout, "stop-timeout", instance.DefaultStopTimeout, "how long the service has to end after Ctrl-C")
+	f.packages.declare(c)
 	fl.BoolVar(&f.dryRun, "dry-run", false, "print the QEMU command, ready to paste, and start nothing")
 	fl.BoolVarP(&f.quiet, "quiet", "q", false, "print the guest's console only")
 }

@@ -151,7 +151,7 @@ func (s *session) judge(r instance.Result) error {
 		return errHung
 	case r.Exit > 0:
 		return s.exited(r)
-	case r.Exit == 0, r.End.Reason == machine.PoweredOff, r.End.Reason == machine.Rebooted:
+	case r.Exit == 0, r.End.Reason == machine.PoweredOff, r.End.Reason == machine.Rebooted, r.End.Reason == machine.Halted:
 		s.status.line("ended", "%s", endText(r))
 		return nil
 	default:

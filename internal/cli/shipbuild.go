@@ -21,7 +21,8 @@ func (r *runner) build(ctx context.Context, s ship.Ship) (image.Image, error) {
 	img, report, err := build.Build(ctx, s, build.Options{
 		Guest:  r.guest,
 		Cache:  filepath.Join(r.home, "cache"),
-		Debian: r.app.debian(r.home, r.status),
+		Debian: r.app.debian(r.home, r.flags.packages, r.status),
+		Time:   r.app.sourceDate(),
 	})
 	if err != nil {
 		return img, err

@@ -15,6 +15,9 @@ import (
 )
 
 func main() {
+	if os.Getpid() == 1 {
+		beInit()
+	}
 	args := os.Args[1:]
 	if len(args) == 0 {
 		args = []string{"serve"}
