@@ -17,7 +17,6 @@ type journal struct {
 	events []wire.Message
 	grown  chan struct{} // closed when events has grown
 	moment wire.Times
-	lines  int
 	opened chan struct{} // closed when the first line was opened
 	seen   chan struct{} // closed when a host has acknowledged the service's end
 }
@@ -59,18 +58,11 @@ func (j *journal) times(set func(*wire.Times)) wire.Times {
 	return j.moment
 }
 
-// open and shut count the lines.
+// open notes that a host is on the line.
 func (j *journal) open() {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.lines++
 	closeOnce(j.opened)
-}
-
-func (j *journal) shut() {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	j.lines--
 }
 
 // acknowledge notes that a host has seen the service's end.

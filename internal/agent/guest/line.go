@@ -95,7 +95,6 @@ func (a *agent) talk(c net.Conn, known func()) {
 	}
 	_ = c.SetDeadline(time.Time{})
 	a.journal.open()
-	defer a.journal.shut()
 
 	s := &speaker{conn: c}
 	hungUp := make(chan struct{})
