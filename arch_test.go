@@ -43,7 +43,7 @@ var rooms = map[string][]string{
 
 	"internal/instance": {
 		"internal/agent", "internal/agent/wire", "internal/atomicfile", "internal/disk", "internal/image",
-		"internal/initramfs", "internal/kernel", "internal/machine", "internal/machine/qemu", "internal/network",
+		"internal/initramfs", "internal/kernel", "internal/machine", "internal/machine/qemu", "internal/network", "internal/tree",
 	},
 	"internal/cli": {"*"},
 

@@ -71,6 +71,7 @@ var commands = map[string]func(*testscript.TestScript, bool, []string){
 	"listen":      listen,
 	"http":        httpRequest,
 	"post":        post,
+	"sleep":       sleep,
 	"alive":       alive,
 	"exits":       exits,
 	"interrupted": interrupted,

@@ -55,6 +55,16 @@ func httpRequest(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
+// sleep DURATION waits.
+func sleep(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: sleep DURATION")
+	}
+	d, err := time.ParseDuration(args[0])
+	ts.Check(err)
+	time.Sleep(d)
+}
+
 // post URL makes a request that need not be answered, since it ends the guest.
 func post(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -20,6 +21,10 @@ var errHung = errors.New("the guest hung under its accelerator")
 // accelerator. A kernel writes its first line within a fraction of a second
 // there.
 const watchdog = 10 * time.Second
+
+// patience is after how long without an answer the user is told what is
+// missing: several times what a boot takes under software emulation.
+const patience = 15 * time.Second
 
 // exitKilled is the exit code of an instance that was ended by force, as a
 // shell has it for SIGKILL.
@@ -92,9 +97,17 @@ func (s *session) attend(ctx context.Context) (err error) {
 	return s.wait(ctx, tty)
 }
 
-// announce tells when the service answers, and where.
+// announce tells when the service answers, and where; or, once, what it is
+// still waiting for.
 func (s *session) announce(ctx context.Context) {
-	if err := s.instance.Ready(ctx); err != nil {
+	soon, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	err := s.instance.Ready(soon)
+	if errors.Is(soon.Err(), context.DeadlineExceeded) {
+		s.status.line("waiting", "%s", strings.TrimSuffix(err.Error(), ": "+context.DeadlineExceeded.Error()))
+		err = s.instance.Ready(ctx)
+	}
+	if err != nil {
 		return // it ended or is being ended, which wait tells about
 	}
 	s.status.line("boot", "%s", s.instance.Times())

@@ -34,7 +34,7 @@ func (i *Instance) ready(ctx context.Context) error {
 	ports := i.readyPorts()
 	for _, port := range ports {
 		if err := i.stack.WaitPort(ctx, port); err != nil {
-			return cause(ctx, fmt.Errorf("port %d of the guest: %w", port, err))
+			return cause(ctx, err)
 		}
 	}
 	if len(ports) == 0 {
@@ -57,10 +57,11 @@ func (i *Instance) readyPorts() []uint16 {
 	return slices.Compact(ports)
 }
 
-// cause returns why ctx ended, if it has, else err.
+// cause returns ErrEnded if that is why ctx ended, else err, which says more
+// of what was waited for than the context's own.
 func cause(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
+	if errors.Is(context.Cause(ctx), ErrEnded) {
+		return ErrEnded
 	}
 	return err
 }
