@@ -78,12 +78,15 @@ func (g guest) missing(home string) string {
 	return ""
 }
 
-// condition answers a script's [button].
+// condition answers a script's [button] and [debian].
 func (g guest) condition(cond string) (bool, error) {
-	if cond != "button" {
-		return false, fmt.Errorf("unknown condition %q", cond)
+	switch cond {
+	case "button":
+		return g.button, nil
+	case "debian":
+		return g.goos == "linux", nil
 	}
-	return g.button, nil
+	return false, fmt.Errorf("unknown condition %q", cond)
 }
 
 // prepare builds the guest's ships and returns the scripts' variables.
@@ -102,6 +105,8 @@ func (g guest) prepare(t *testing.T) map[string]string {
 		"GUEST":       g.name,
 		"OTHER":       other,
 		"GUEST_FLAGS": flags,
+		"GUEST_ONLY":  g.flags,
+		"KERNEL":      filepath.Join(kernelsDir(), g.kernel),
 		"PROBE":       probe,
 		"WEB":         filepath.Join(dir, "web"),
 	}

@@ -18,12 +18,16 @@ import (
 func TestMain(m *testing.M) {
 	testscript.Main(run{m}, map[string]func(){
 		"fakecracker": func() { os.Exit(fakecracker(os.Args[1:])) },
-		// guestrun is fakecracker run with the flags of the guest under test.
-		"guestrun": func() {
-			args := append([]string{"run"}, strings.Fields(os.Getenv("GUEST_FLAGS"))...)
-			os.Exit(fakecracker(append(args, os.Args[1:]...)))
-		},
+		// guestrun is fakecracker run with the flags of the guest under test,
+		// guestonly the same without its kernel.
+		"guestrun":  func() { os.Exit(runGuest("GUEST_FLAGS")) },
+		"guestonly": func() { os.Exit(runGuest("GUEST_ONLY")) },
 	})
+}
+
+func runGuest(flags string) int {
+	args := append([]string{"run"}, strings.Fields(os.Getenv(flags))...)
+	return fakecracker(append(args, os.Args[1:]...))
 }
 
 func fakecracker(args []string) int {

@@ -186,10 +186,10 @@ func (r *runner) boot(ctx context.Context) error {
 		return err
 	}
 	var d qemu.Driver
-	if err := d.RememberBad(filepath.Join(r.home, "cache"), r.accel.Name, "a guest hung under "+r.accel.Name); err != nil {
+	if err := d.RememberBad(filepath.Join(r.home, "cache"), r.accel.Name, "a guest did not come up under "+r.accel.Name); err != nil {
 		return err
 	}
-	r.status.line("vm", "it hung under %s: once more under software emulation, which is remembered until the host restarts", r.accel.Name)
+	r.status.line("vm", "it did not come up under %s: once more under software emulation, which is remembered until the host restarts", r.accel.Name)
 	r.flags.accel = "tcg"
 	return r.bootOnce(ctx, in)
 }

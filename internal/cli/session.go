@@ -15,7 +15,7 @@ import (
 )
 
 // errHung says that a guest wrote nothing under an accelerator.
-var errHung = errors.New("the guest hung under its accelerator")
+var errHung = errors.New("the guest did not come up under its accelerator")
 
 // watchdog is how long a guest may be silent after its start under an
 // accelerator. A kernel writes its first line within a fraction of a second
@@ -159,14 +159,20 @@ func (s *session) stop(ctx context.Context, tty *terminal) error {
 
 // judge turns how the instance ended by itself into an exit code.
 func (s *session) judge(r instance.Result) error {
+	// A guest that has not written a byte was failed by its accelerator,
+	// whether it hung or was reset.
+	mute := s.instance.Times().Kernel == 0
 	switch {
-	case r.End.Reason == machine.Hung && s.accel.Name != "tcg":
+	case s.accel.Name != "tcg" && (r.End.Reason == machine.Hung || mute && r.Exit < 0):
+		s.flags.name = s.instance.Name()
 		return errHung
 	case r.Exit > 0:
 		return s.exited(r)
-	case r.Exit == 0, r.End.Reason == machine.PoweredOff, r.End.Reason == machine.Rebooted, r.End.Reason == machine.Halted:
+	case r.Exit == 0 || r.End.Clean() && !s.instance.HasAgent():
 		s.status.line("ended", "%s", endText(r))
 		return nil
+	case r.End.Clean():
+		return fmt.Errorf("%s: it %s before the agent told of its service's end", s.instance.Name(), endText(r))
 	default:
 		return fmt.Errorf("%s: %s", s.instance.Name(), endText(r))
 	}

@@ -162,6 +162,9 @@ func (i *Instance) attend(key []byte) {
 // Name returns the instance's name.
 func (i *Instance) Name() string { return i.plan.Options.Name }
 
+// HasAgent reports whether the agent is program 1 of the guest.
+func (i *Instance) HasAgent() bool { return i.plan.Options.Boot == BootAgent }
+
 // Ports returns the published ports as they are on the host.
 func (i *Instance) Ports() []*network.Forward { return i.ports }
 
@@ -182,8 +185,13 @@ func (i *Instance) Wait() Result {
 // Times returns the time line so far.
 func (i *Instance) Times() Timeline {
 	i.at(func(t *Timeline) {
-		if first := i.vm.Times().FirstConsole; !first.IsZero() {
-			t.Kernel = first.Sub(i.plan.Options.Began)
+		first := i.vm.Times().FirstConsole
+		if first.IsZero() {
+			return
+		}
+		// A kernel that is told to be quiet is not heard before its init.
+		if at := first.Sub(i.plan.Options.Began); t.Init == 0 || at < t.Init {
+			t.Kernel = at
 		}
 	})
 	i.mu.Lock()

@@ -78,6 +78,11 @@ const (
 	LostOwner  Reason = "its owner was gone" // the supervisor died
 )
 
+// Clean reports whether the guest itself ended the machine, as it should.
+func (e End) Clean() bool {
+	return e.Reason == PoweredOff || e.Reason == Rebooted || e.Reason == Halted
+}
+
 // String says how the machine ended, in one line.
 func (e End) String() string {
 	if e.Detail == "" {
