@@ -50,7 +50,8 @@ var rooms = map[string][]string{
 	"cmd/agent":       {"internal/agent/guest"},
 	"cmd/fakecracker": {"internal/cli"},
 
-	"bench/boot":      {"*"},
+	"bench/boot":      {},
+	"bench/start":     {},
 	"examples/static": {},
 	"test":            {"internal/cli"},
 	"test/probe":      {},

@@ -144,6 +144,7 @@ func (s *session) stop(ctx context.Context, tty *terminal) error {
 		case <-s.instance.Done():
 		}
 	})
+	s.status.line("stopping", "%s (once more to end it at once)", s.instance.Name())
 	begun := time.Now()
 	how := s.instance.Stop(ctx)
 	if err := tty.restore(); err != nil {
