@@ -77,8 +77,7 @@ func writeSource(dir string, files map[string][]byte) error {
 	return nil
 }
 
-// SourceHash returns the hash of the source that Binary's programs are built
-// from, which names them in a cache.
+// SourceHash returns the hash of the source that the programs are built from.
 func SourceHash() (string, error) {
 	files, err := sourceFiles()
 	if err != nil {
