@@ -19,11 +19,16 @@ const backlog = 64
 // hello, which is slow only in a guest that starts up under emulation.
 const handshakeTime = 5 * time.Second
 
+// seenTime is how long a guest may take to read that its end was seen. One
+// that is sound waits for that and for nothing else.
+const seenTime = time.Second
+
 // ErrClosed says that the line was closed by Close.
 var ErrClosed = errors.New("the line to the guest is closed")
 
 // A Line is an open connection to a guest's agent. What the guest sends is
-// limited and decoded, but not to be trusted: the guest may lie.
+// limited, decoded and safe to print, but not to be trusted: the guest may
+// lie.
 type Line struct {
 	conn  net.Conn
 	hello wire.Hello
@@ -32,9 +37,10 @@ type Line struct {
 	err    error             // why events was closed
 	closed chan struct{}
 	once   sync.Once
+	hangUp func() error // closes conn, once
 	done   sync.WaitGroup
 
-	sending sync.Mutex
+	sending chan struct{} // has a place for the one that writes
 	mu      sync.Mutex
 	pings   map[uint64]chan<- struct{}
 	lastID  uint64
@@ -57,11 +63,13 @@ func Connect(ctx context.Context, conn net.Conn, key []byte) (*Line, error) {
 		return nil, errors.Join(err, conn.Close())
 	}
 	l := &Line{
-		conn:   conn,
-		hello:  hello,
-		events: make(chan wire.Message, backlog),
-		closed: make(chan struct{}),
-		pings:  map[uint64]chan<- struct{}{},
+		conn:    conn,
+		hello:   cleanHello(hello),
+		events:  make(chan wire.Message, backlog),
+		closed:  make(chan struct{}),
+		hangUp:  sync.OnceValue(conn.Close),
+		sending: make(chan struct{}, 1),
+		pings:   map[uint64]chan<- struct{}{},
 	}
 	l.done.Go(l.read)
 	return l, nil
@@ -132,26 +140,53 @@ func (l *Line) Ping(ctx context.Context) (time.Duration, error) {
 
 // Close hangs up. The guest goes on.
 func (l *Line) Close() error {
-	var err error
-	l.once.Do(func() {
-		close(l.closed)
-		err = l.conn.Close()
-	})
+	l.once.Do(func() { close(l.closed) })
+	err := l.hangUp()
 	l.done.Wait()
 	return err
 }
 
 // send writes m. A guest that does not read holds it up until ctx ends, after
-// which the line is of no more use and is closed.
+// which the line is of no more use and is closed: half a message may be out.
 func (l *Line) send(ctx context.Context, m wire.Message) error {
-	l.sending.Lock()
-	defer l.sending.Unlock()
-	stop := context.AfterFunc(ctx, func() { _ = l.conn.SetWriteDeadline(time.Unix(1, 0)) })
-	err := wire.WriteMessage(l.conn, m)
-	if !stop() && err != nil {
-		return errors.Join(ctx.Err(), l.conn.Close())
+	if err := ctx.Err(); err != nil {
+		return err
 	}
-	return err
+	select {
+	case l.sending <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-l.closed:
+		return ErrClosed
+	}
+	defer func() { <-l.sending }()
+	resume := l.interrupt(ctx)
+	err := errors.Join(wire.WriteMessage(l.conn, m), resume())
+	if err == nil {
+		return nil
+	}
+	if ctx.Err() != nil {
+		err = ctx.Err()
+	}
+	return errors.Join(err, l.hangUp())
+}
+
+// interrupt makes the end of ctx interrupt a write that waits. The function
+// that it returns is called after the write, for the next one to be left
+// alone.
+func (l *Line) interrupt(ctx context.Context) (resume func() error) {
+	done := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(done)
+		_ = l.conn.SetWriteDeadline(time.Unix(1, 0)) // fails where the line has ended
+	})
+	return func() error {
+		if stop() {
+			return nil
+		}
+		<-done
+		return l.conn.SetWriteDeadline(time.Time{})
+	}
 }
 
 // read takes messages from the guest until it hangs up.
@@ -172,20 +207,24 @@ func (l *Line) read() {
 	l.pings = nil
 }
 
+// receive ends with an error, that of a guest which hangs up is io.EOF. Of
+// the service's ends only the first counts.
 func (l *Line) receive() error {
+	exited := false
 	for {
 		m, err := wire.ReadMessage(l.conn)
 		if err != nil {
 			return err
 		}
-		switch m := m.(type) {
+		switch m := clean(m).(type) {
 		case wire.Pong:
 			l.answer(m.ID)
 		case wire.Started, wire.Error:
 			err = l.deliver(m)
 		case wire.Exited:
-			if err = l.deliver(m); err == nil {
-				err = l.send(context.Background(), wire.Seen{})
+			if !exited {
+				exited = true
+				err = l.see(m)
 			}
 		}
 		// Other messages are of a later version, or nonsense.
@@ -193,6 +232,16 @@ func (l *Line) receive() error {
 			return err
 		}
 	}
+}
+
+// see delivers the service's end, and tells the guest, which waits for that.
+func (l *Line) see(m wire.Exited) error {
+	if err := l.deliver(m); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), seenTime)
+	defer cancel()
+	return l.send(ctx, wire.Seen{})
 }
 
 // deliver hands m to Next, and waits where the backlog is full.

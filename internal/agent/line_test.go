@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -44,6 +45,12 @@ func pair(t *testing.T) (host, guest net.Conn) {
 func open(t *testing.T, talk func(c net.Conn) error) *agent.Line {
 	t.Helper()
 	host, guest := pair(t)
+	return openOn(t, host, guest, talk)
+}
+
+// openOn is open on a connection whose two ends are given.
+func openOn(t *testing.T, host, guest net.Conn, talk func(c net.Conn) error) *agent.Line {
+	t.Helper()
 	over := make(chan error, 1)
 	go func() {
 		err := wire.AcceptLine(guest, lineKey)
@@ -145,6 +152,109 @@ func TestPingUnanswered(t *testing.T) {
 		t.Errorf("Ping = %v; want the deadline's error", err)
 	}
 	close(done)
+}
+
+// TestDeaf has a guest that tells of its service's end and reads nothing from
+// then on. A pipe holds not one byte for it.
+func TestDeaf(t *testing.T) {
+	host, guest := net.Pipe()
+	over := make(chan struct{})
+	line := openOn(t, host, guest, func(c net.Conn) error {
+		err := send(c, wire.Exited{Code: 1})
+		<-over
+		return err
+	})
+	defer close(over)
+	if m, err := line.Next(t.Context()); err != nil || m != (wire.Exited{Code: 1}) {
+		t.Fatalf("Next = %+v, %v; want Exited", m, err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	var senders sync.WaitGroup
+	for range 3 {
+		senders.Go(func() {
+			if err := line.Stop(ctx, "", 0); !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("Stop = %v; want the deadline's error", err)
+			}
+		})
+	}
+	senders.Wait()
+	if m, err := line.Next(t.Context()); err == nil {
+		t.Errorf("Next = %+v; want the line ended", m)
+	}
+}
+
+// TestExitedTwice has a guest whose service ends more than once.
+func TestExitedTwice(t *testing.T) {
+	line := open(t, func(c net.Conn) error {
+		return errors.Join(
+			send(c, wire.Exited{Code: 1000}, wire.Exited{Code: 1}, wire.Exited{Code: 2}, wire.Error{Text: "over"}),
+			await(c, wire.Seen{}),
+			await(c, wire.Stop{}),
+		)
+	})
+	want := []wire.Message{
+		wire.Error{Text: "the agent told of an exit code that there is not: 1000"},
+		wire.Exited{Code: 1}, wire.Error{Text: "over"},
+	}
+	for _, want := range want {
+		if got, err := line.Next(t.Context()); err != nil || got != want {
+			t.Errorf("Next = %+v, %v; want %+v", got, err, want)
+		}
+	}
+	if err := line.Stop(t.Context(), "", 0); err != nil {
+		t.Error(err)
+	}
+	if m, err := line.Next(t.Context()); !errors.Is(err, io.EOF) {
+		t.Errorf("Next = %+v, %v; want EOF", m, err)
+	}
+}
+
+// A lateConn has its writer's context end between the write and its return.
+type lateConn struct {
+	net.Conn
+	cancel func() // nil: nothing of the kind
+	set    chan struct{}
+}
+
+func (c *lateConn) Write(p []byte) (int, error) {
+	n, err := c.Conn.Write(p)
+	if c.cancel != nil {
+		c.cancel()
+		c.cancel = nil
+		<-c.set
+	}
+	return n, err
+}
+
+func (c *lateConn) SetWriteDeadline(when time.Time) error {
+	err := c.Conn.SetWriteDeadline(when)
+	select {
+	case c.set <- struct{}{}:
+	default:
+	}
+	return err
+}
+
+// TestLateEnd holds that a context which ends after a write leaves the next
+// one alone.
+func TestLateEnd(t *testing.T) {
+	host, guest := pair(t)
+	conn := &lateConn{Conn: host, set: make(chan struct{}, 1)}
+	line := openOn(t, conn, guest, func(c net.Conn) error {
+		return errors.Join(await(c, wire.Stop{Signal: "SIGINT"}), await(c, wire.Stop{Signal: "SIGHUP"}))
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	conn.cancel = cancel
+	if err := line.Stop(ctx, "SIGINT", 0); err != nil {
+		t.Fatal(err)
+	}
+	if err := line.Stop(t.Context(), "SIGHUP", 0); err != nil {
+		t.Error(err)
+	}
+	if m, err := line.Next(t.Context()); !errors.Is(err, io.EOF) {
+		t.Errorf("Next = %+v, %v; want EOF", m, err)
+	}
 }
 
 // TestFlood has a guest that sends more than anybody takes: it must not keep
