@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"strings"
 
@@ -19,12 +20,13 @@ import (
 
 // Exit codes. Those from 125 on are what docker run uses.
 const (
-	exitOK       = 0
-	exitFailed   = 1
-	exitUsage    = 2
-	exitRun      = 125 // run: the VM could not be started, or was lost
-	exitNotExec  = 126 // run: the service's program can't be executed
-	exitNotFound = 127 // run: the service's program is not there
+	exitOK          = 0
+	exitFailed      = 1
+	exitUsage       = 2
+	exitInterrupted = 130 // the user interrupted it
+	exitRun         = 125 // run: the VM could not be started, or was lost
+	exitNotExec     = 126 // run: the service's program can't be executed
+	exitNotFound    = 127 // run: the service's program is not there
 )
 
 // An app is what every command has: where to read and write, and where the
@@ -34,17 +36,23 @@ type app struct {
 	out    io.Writer
 	err    io.Writer
 	getenv func(string) string
+
+	interrupts *interrupts
+	verbose    bool // tell what is of no concern to most
 }
 
 // Main runs the command that args name and returns the exit code.
 func Main(ctx context.Context, args []string, in io.Reader, out, errw io.Writer) int {
-	a := &app{in: in, out: out, err: errw, getenv: os.Getenv}
+	a := &app{in: in, out: out, err: errw, getenv: os.Getenv, interrupts: watchInterrupts()}
+	defer a.interrupts.close()
+	ctx, cancel := a.interrupts.context(ctx)
+	defer cancel()
 	root := newRoot(a)
 	root.SetArgs(args)
 	root.SetIn(in)
 	root.SetOut(out)
 	root.SetErr(errw)
-	err := root.ExecuteContext(ctx)
+	err := interrupted(ctx, root.ExecuteContext(ctx))
 	if text := oneLine(err); text != "" {
 		fmt.Fprintf(errw, "fakecracker: %s\n", text)
 	}
@@ -74,6 +82,7 @@ QEMU starts directly. It needs no root and no NetBSD host.`,
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usagef("%v; see %s --help", err, c.CommandPath())
 	})
+	root.PersistentFlags().BoolVarP(&a.verbose, "verbose", "v", false, "tell more of what goes on")
 	root.AddGroup(
 		&cobra.Group{ID: "vm", Title: "MicroVMs:"},
 		&cobra.Group{ID: "kernel", Title: "Kernels:"},
@@ -87,6 +96,23 @@ QEMU starts directly. It needs no root and no NetBSD host.`,
 		newVersion(a),
 	)
 	return root
+}
+
+// interrupted returns why ctx ended, if an error came after it has, else err.
+func interrupted(ctx context.Context, err error) error {
+	var code *exitError
+	if err != nil && ctx.Err() != nil && !errors.As(err, &code) {
+		return context.Cause(ctx)
+	}
+	return err
+}
+
+// logger tells a user who wants to know more; others nothing.
+func (a *app) logger() *slog.Logger {
+	if !a.verbose {
+		return slog.New(slog.DiscardHandler)
+	}
+	return slog.New(slog.NewTextHandler(a.err, nil))
 }
 
 // An exitError carries the exit code that an error ends the program with.

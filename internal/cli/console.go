@@ -76,11 +76,15 @@ type terminal struct {
 	state *term.State
 }
 
-// rawTerminal puts the terminal that r is into raw mode. It returns nil
-// where r is no terminal: then there is nothing to restore and nothing typed.
+// rawTerminal puts the terminal that r is into raw mode. It returns nil where
+// r is no terminal, or one whose foreground is another job: then there is
+// nothing to restore and nothing typed.
 func rawTerminal(r io.Reader) (*terminal, error) {
 	f, ok := r.(*os.File)
 	if !ok || !term.IsTerminal(int(f.Fd())) {
+		return nil, nil
+	}
+	if job, err := unix.IoctlGetInt(int(f.Fd()), unix.TIOCGPGRP); err != nil || job != unix.Getpgrp() {
 		return nil, nil
 	}
 	state, err := term.MakeRaw(int(f.Fd()))
@@ -101,10 +105,10 @@ func (t *terminal) restore() error {
 	return nil
 }
 
-// copyKeys passes what is typed on f to keys until ctx ends, the file does,
-// or the guest takes no more. It waits with poll(2), so that a read never
+// copyInput passes what comes from f to w until ctx ends, the file does, or
+// the guest takes no more. It waits with poll(2), so that a read never
 // takes a byte that the shell after us should have.
-func copyKeys(ctx context.Context, f *os.File, keys io.Writer) error {
+func copyInput(ctx context.Context, f *os.File, w io.Writer) error {
 	wake, waker, err := os.Pipe()
 	if err != nil {
 		return fmt.Errorf("read the terminal: %w", err)
@@ -130,7 +134,7 @@ func copyKeys(ctx context.Context, f *os.File, keys io.Writer) error {
 		}
 		n, err := f.Read(buf)
 		if n > 0 {
-			if _, err := keys.Write(buf[:n]); err != nil {
+			if _, err := w.Write(buf[:n]); err != nil {
 				return nil // the guest is gone, which is told elsewhere
 			}
 		}

@@ -44,35 +44,30 @@ The flags are those of run.`,
 
 // demo runs the ship on a free port, without its console.
 func (r *runner) demo(ctx context.Context) error {
-	in := watchInterrupts()
-	defer in.close()
-	ctx, cancel := in.context(ctx)
-	defer cancel()
 	loopback := netip.AddrFrom4([4]byte{127, 0, 0, 1})
 	r.publish = append(r.publish, network.Publish{Host: netip.AddrPortFrom(loopback, 0), Guest: 80})
-	log := &tailBuffer{}
-	r.console = log
+	r.console = io.Discard
+	return r.retry(ctx, r.demoOnce)
+}
+
+func (r *runner) demoOnce(ctx context.Context) error {
 	inst, err := r.start(ctx)
 	if err != nil {
 		return interrupted(ctx, err)
 	}
-	err = r.show(ctx, inst)
+	if err = r.show(ctx, inst); errors.Is(err, instance.ErrEnded) {
+		s := &session{runner: r, instance: inst}
+		if err := s.judge(inst.Wait()); err != nil {
+			return err
+		}
+	}
 	begun := time.Now()
-	how := inst.Stop(ctx)
+	how := inst.Stop(context.WithoutCancel(ctx))
 	if err != nil {
-		fmt.Fprintln(r.app.err, log)
 		return interrupted(ctx, err)
 	}
 	r.status.line("stopped", "by %s in %s; nothing is left running", how, formatElapsed(time.Since(begun)))
 	return nil
-}
-
-// interrupted returns why ctx ended, if an error came after it has, else err.
-func interrupted(ctx context.Context, err error) error {
-	if err != nil && ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	return err
 }
 
 // show waits for the service, and prints its answer and the time line.

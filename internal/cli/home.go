@@ -15,7 +15,8 @@ func (a *app) home() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	// What is in it may be secret: overlays hold keys, and disks the overlays.
+	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", fmt.Errorf("make the state folder: %w (set FAKECRACKER_HOME to a folder that can be written)", err)
 	}
 	return dir, nil

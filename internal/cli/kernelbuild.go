@@ -38,11 +38,7 @@ minutes for a kernel.`,
 			if f.Src == "" {
 				return usagef("%s needs --src, a NetBSD source tree", c.CommandPath())
 			}
-			in := watchInterrupts()
-			defer in.close()
-			ctx, cancel := in.context(c.Context())
-			defer cancel()
-			return interrupted(ctx, a.buildKernel(ctx, f))
+			return a.buildKernel(c.Context(), f)
 		},
 	}
 	fl := c.Flags()

@@ -56,13 +56,9 @@ goes on where it stopped. --list prints the names.`,
 			if err != nil {
 				return err
 			}
-			in := watchInterrupts()
-			defer in.close()
-			ctx, cancel := in.context(c.Context())
-			defer cancel()
-			k, err := a.fetchKernel(ctx, home, args[0], f, &status{w: a.err})
+			k, err := a.fetchKernel(c.Context(), home, args[0], f, &status{w: a.err})
 			if err != nil {
-				return interrupted(ctx, err)
+				return err
 			}
 			return a.printKernel(k)
 		},
@@ -104,6 +100,7 @@ func (a *app) debian(home string, f packageFlags, st *status) *debian.Source {
 		Offline:  f.offline,
 		Refresh:  f.refresh,
 		Time:     a.sourceDate(),
+		Logger:   a.logger(),
 		Progress: func(text string) { st.pass("packages", text) },
 	}
 }

@@ -47,7 +47,8 @@ func newRun(a *app) *cobra.Command {
 SHIP is a folder with a ship.conf, a sailor .conf file, or one static program.
 The root disk is built from it once and never written; what the guest writes is
 gone when it ends. What is typed goes to the guest's console: Ctrl-C stops the
-guest cleanly, Ctrl-A x ends it at once. The exit code is the service's.`,
+guest cleanly, Ctrl-A x ends it at once. The exit code is the service's, and 0
+after a clean stop.`,
 		Example: `  fakecracker run -p 8080:80 examples/nginx
   fakecracker run -p 8080:80 --guest linux examples/nginx
   fakecracker run -m 64M -e LEVEL=debug --kernel ./netbsd ./server
@@ -161,8 +162,8 @@ func parseSubnet(s string) (netip.Prefix, error) {
 		return netip.Prefix{}, nil
 	}
 	p, err := netip.ParsePrefix(s)
-	if err != nil || !p.Addr().Is4() || p.Bits() > 28 {
-		return p, fmt.Errorf("--subnet %q: want an IPv4 range of /28 or more addresses, such as 192.168.2.0/24", s)
+	if err != nil || !p.Addr().Is4() || p.Bits() > 27 {
+		return p, fmt.Errorf("--subnet %q: want an IPv4 range of /27 or more addresses, such as 192.168.2.0/24", s)
 	}
 	return p.Masked(), nil
 }
@@ -172,5 +173,5 @@ func (r *runner) run(ctx context.Context) error {
 	if r.flags.dryRun {
 		return r.dryRun(ctx)
 	}
-	return r.boot(ctx)
+	return r.retry(ctx, r.boot)
 }

@@ -122,9 +122,8 @@ func (r *runner) chooseAccel(ctx context.Context) error {
 		r.accel = qemu.Accel{Name: r.flags.accel}
 		return nil
 	}
-	var d qemu.Driver
 	var err error
-	r.accel, err = d.ProbeAccel(ctx, filepath.Join(r.home, "cache"))
+	r.accel, err = r.driver().ProbeAccel(ctx, filepath.Join(r.home, "cache"))
 	return err
 }
 
@@ -152,6 +151,7 @@ func (r *runner) options(img image.Image, k kernel.Kernel) instance.Options {
 		StopTimeout: r.flags.stopTimeout,
 		Home:        r.home,
 		Began:       r.began,
+		Logger:      r.app.logger(),
 	}
 	if r.flags.dryRun && o.Name == "" {
 		o.Name = img.Name // the same command every time
@@ -168,6 +168,9 @@ func (r *runner) dryRun(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if p.Options.Boot == instance.BootGuest && len(r.publish) > 0 {
+		fmt.Fprintln(r.app.err, "note: the ship sets its own address: put it into hostfwd before its port")
+	}
 	words, err := p.Command(r.publish)
 	if err != nil {
 		return err
@@ -176,23 +179,23 @@ func (r *runner) dryRun(ctx context.Context) error {
 	return err
 }
 
-// boot runs the ship, once more under TCG if its accelerator turns out to
-// hang it.
-func (r *runner) boot(ctx context.Context) error {
-	in := watchInterrupts()
-	defer in.close()
-	err := r.bootOnce(ctx, in)
+// retry does what once does, a second time under TCG if the accelerator turns
+// out to hang the guest.
+func (r *runner) retry(ctx context.Context, once func(context.Context) error) error {
+	err := once(ctx)
 	if !errors.Is(err, errHung) {
 		return err
 	}
-	var d qemu.Driver
+	d := r.driver()
 	if err := d.RememberBad(filepath.Join(r.home, "cache"), r.accel.Name, "a guest did not come up under "+r.accel.Name); err != nil {
 		return err
 	}
 	r.status.line("vm", "it did not come up under %s: once more under software emulation, which is remembered until the host restarts", r.accel.Name)
 	r.flags.accel = "tcg"
-	return r.bootOnce(ctx, in)
+	return once(ctx)
 }
+
+func (r *runner) driver() *qemu.Driver { return &qemu.Driver{Logger: r.app.logger()} }
 
 // formatElapsed writes a duration for people: "41 ms", "1.04 s".
 func formatElapsed(d time.Duration) string {

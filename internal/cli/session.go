@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net/netip"
 	"os"
 	"strings"
 	"sync"
@@ -34,19 +36,18 @@ const exitKilled = 137
 type session struct {
 	*runner
 	instance *instance.Instance
-	in       *interrupts
 }
 
-// bootOnce boots the ship and stays with it until it ends.
-func (r *runner) bootOnce(ctx context.Context, in *interrupts) error {
-	prepCtx, cancel := in.context(ctx)
-	defer cancel()
-	inst, err := r.start(prepCtx)
+// boot boots the ship and stays with it until it ends. The first interrupt
+// ends ctx, and with it the preparations; a running instance is then stopped
+// in its own time.
+func (r *runner) boot(ctx context.Context) error {
+	inst, err := r.start(ctx)
 	if err != nil {
-		return interrupted(prepCtx, err)
+		return interrupted(ctx, err)
 	}
-	s := &session{runner: r, instance: inst, in: in}
-	return s.attend(ctx)
+	s := &session{runner: r, instance: inst}
+	return s.attend(context.WithoutCancel(ctx))
 }
 
 // start prepares and starts the instance. Its ports are taken before anything
@@ -63,7 +64,7 @@ func (r *runner) start(ctx context.Context) (*instance.Instance, error) {
 		}
 		return nil, err
 	}
-	c := instance.Connection{Listeners: listeners, Console: r.console}
+	c := instance.Connection{Listeners: listeners, Console: r.console, Driver: r.driver()}
 	if r.accel.Name != "tcg" {
 		c.Watchdog = watchdog
 	}
@@ -85,16 +86,27 @@ func (s *session) attend(ctx context.Context) (err error) {
 	}
 	s.status.setRaw(tty != nil)
 	defer func() { err = errors.Join(err, tty.restore()) }()
-	keys := &consoleKeys{guest: s.instance.Console(), action: s.in.ask}
 	if f, ok := s.app.in.(*os.File); ok {
-		owned.Go(func() {
-			if err := copyKeys(ctx, f, keys); err != nil {
-				s.status.line("console", "%v", err)
-			}
-		})
+		owned.Go(func() { s.pass(ctx, f, tty) })
 	}
 	owned.Go(func() { s.announce(ctx) })
 	return s.wait(ctx, tty)
+}
+
+// pass passes what is typed, or piped in, to the guest. Keys have a meaning
+// on a terminal only.
+func (s *session) pass(ctx context.Context, f *os.File, tty *terminal) {
+	var guest io.Writer = s.instance.Console()
+	if tty != nil {
+		ahead := newTypeahead(guest)
+		defer ahead.close()
+		guest = &consoleKeys{guest: ahead, action: s.app.interrupts.ask}
+	} else if isTerminal(f) {
+		return // it belongs to another job
+	}
+	if err := copyInput(ctx, f, guest); err != nil {
+		s.status.line("console", "%v", err)
+	}
 }
 
 // announce tells when the service answers, and where; or, once, what it is
@@ -103,7 +115,7 @@ func (s *session) announce(ctx context.Context) {
 	soon, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	err := s.instance.Ready(soon)
-	if errors.Is(soon.Err(), context.DeadlineExceeded) {
+	if err != nil && errors.Is(soon.Err(), context.DeadlineExceeded) {
 		s.status.line("waiting", "%s", strings.TrimSuffix(err.Error(), ": "+context.DeadlineExceeded.Error()))
 		err = s.instance.Ready(ctx)
 	}
@@ -111,18 +123,34 @@ func (s *session) announce(ctx context.Context) {
 		return // it ended or is being ended, which wait tells about
 	}
 	s.status.line("boot", "%s", s.instance.Times())
-	for _, p := range s.instance.Ports() {
-		s.status.line("open", "http://%-15s (Ctrl-C stops it)", p.Addr())
+	for n, p := range s.instance.Ports() {
+		s.status.line("open", "%-22s (Ctrl-C stops it)", address(p.Addr(), s.publish[n].Guest))
 	}
+}
+
+// address is a published port as a person opens it.
+func address(host netip.AddrPort, guest uint16) string {
+	switch guest {
+	case 80, 8000, 8080:
+		return "http://" + host.String()
+	case 443, 8443:
+		return "https://" + host.String()
+	}
+	return host.String()
 }
 
 // wait waits for the instance's end, by itself or because the user wants it.
 func (s *session) wait(ctx context.Context, tty *terminal) error {
 	select {
 	case <-s.instance.Done():
-	case <-s.in.stopped:
+	case <-s.app.interrupts.stopped:
 		return s.stop(ctx, tty)
 	}
+	return s.ended(tty)
+}
+
+// ended gives the terminal back and judges how the instance ended by itself.
+func (s *session) ended(tty *terminal) error {
 	if err := tty.restore(); err != nil {
 		return err
 	}
@@ -138,7 +166,7 @@ func (s *session) stop(ctx context.Context, tty *terminal) error {
 	defer owned.Wait()
 	owned.Go(func() {
 		select {
-		case <-s.in.killed:
+		case <-s.app.interrupts.killed:
 			cancel()
 			s.instance.Kill()
 		case <-s.instance.Done():
@@ -147,6 +175,9 @@ func (s *session) stop(ctx context.Context, tty *terminal) error {
 	s.status.line("stopping", "%s (once more to end it at once)", s.instance.Name())
 	begun := time.Now()
 	how := s.instance.Stop(ctx)
+	if how == instance.Itself {
+		return s.ended(tty)
+	}
 	if err := tty.restore(); err != nil {
 		return err
 	}
@@ -160,11 +191,11 @@ func (s *session) stop(ctx context.Context, tty *terminal) error {
 
 // judge turns how the instance ended by itself into an exit code.
 func (s *session) judge(r instance.Result) error {
-	// A guest that has not written a byte was failed by its accelerator,
-	// whether it hung or was reset.
-	mute := s.instance.Times().Kernel == 0
+	// A guest that was reset before it wrote a byte was failed by its
+	// accelerator, as one that hung.
+	mute := s.instance.Times().Kernel == 0 && r.Exit < 0
 	switch {
-	case s.accel.Name != "tcg" && (r.End.Reason == machine.Hung || mute && r.Exit < 0):
+	case s.accel.Name != "tcg" && (r.End.Reason == machine.Hung || mute && r.End.Clean()):
 		s.flags.name = s.instance.Name()
 		return errHung
 	case r.Exit > 0:

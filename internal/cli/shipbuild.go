@@ -20,6 +20,7 @@ func (a *app) loadShip(ctx context.Context, path string, g image.Guest) (ship.Sh
 func (r *runner) build(ctx context.Context, s ship.Ship) (image.Image, error) {
 	img, report, err := build.Build(ctx, s, build.Options{
 		Guest:  r.guest,
+		Logger: r.app.logger(),
 		Cache:  filepath.Join(r.home, "cache"),
 		Debian: r.app.debian(r.home, r.flags.packages, r.status),
 		Time:   r.app.sourceDate(),

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/netip"
 	"os"
 	"sync"
 	"time"
@@ -27,7 +26,7 @@ type Connection struct {
 	// accelerator; 0: no limit.
 	Watchdog time.Duration
 	// Driver starts QEMU.
-	Driver qemu.Driver
+	Driver *qemu.Driver
 }
 
 // An Instance is a running microVM.
@@ -90,7 +89,11 @@ func (i *Instance) start(ctx context.Context, c Connection) error {
 		Console:  c.Console,
 		Watchdog: c.Watchdog,
 	})
-	if err = errors.Join(err, f.close()); err != nil {
+	if err != nil {
+		return errors.Join(err, f.close(), i.stack.Close())
+	}
+	if err := f.close(); err != nil {
+		i.vm.Kill()
 		return errors.Join(err, i.stack.Close())
 	}
 	i.at(func(t *Timeline) { t.VMM = i.vm.Times().Exec.Sub(i.plan.Options.Began) })
@@ -208,11 +211,3 @@ func (i *Instance) at(change func(*Timeline)) {
 
 // since returns the time since the time line's start.
 func (i *Instance) since() time.Duration { return time.Since(i.plan.Options.Began) }
-
-// Dial connects to a TCP port of the guest.
-func (i *Instance) Dial(ctx context.Context, port uint16) (net.Conn, error) {
-	return i.stack.DialContext(ctx, "tcp", fmt.Sprintf(":%d", port))
-}
-
-// Address returns the guest's address, which it may have set itself.
-func (i *Instance) Address(ctx context.Context) (netip.Addr, error) { return i.stack.FindGuest(ctx) }

@@ -2,6 +2,7 @@ package instance
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -12,6 +13,10 @@ import (
 // lastWordsLimit is how long what the agent said before the VM ended may be
 // on its way through our own stack.
 const lastWordsLimit = 100 * time.Millisecond
+
+// lineGap is how long a line that broke rests: a guest that is starved of
+// processor time is not helped by being asked all the time.
+const lineGap = 200 * time.Millisecond
 
 // lineState is what the agent's line has told.
 type lineState struct {
@@ -26,22 +31,43 @@ type lineState struct {
 // or ctx ends.
 func (i *Instance) follow(ctx context.Context, key []byte) {
 	defer i.note(func(l *lineState) { l.ended = true })
-	line, err := i.openLine(ctx, key)
-	if err != nil {
-		if ctx.Err() == nil {
-			i.trouble(fmt.Sprintf("the agent can't be reached: %v", err))
+	for ctx.Err() == nil {
+		line, err := i.openLine(ctx, key)
+		if errors.Is(err, wire.ErrKey) {
+			i.trouble(fmt.Sprintf("who answers in the agent's place is not it: %v", err))
+			return
 		}
-		return
+		if err != nil {
+			i.plan.Options.Logger.Info("open the agent's line", "instance", i.Name(), "error", err)
+			pause(ctx, lineGap)
+			continue
+		}
+		i.listen(ctx, line)
 	}
+}
+
+// listen notes what the agent says until the line ends.
+func (i *Instance) listen(ctx context.Context, line *agent.Line) {
 	defer line.Close()
-	i.at(func(t *Timeline) { t.Init = i.since() })
+	i.at(func(t *Timeline) {
+		if t.Init == 0 {
+			t.Init = i.since()
+		}
+	})
 	i.note(func(l *lineState) { l.line = line })
 	for {
 		m, err := line.Next(ctx)
 		if err != nil {
-			return // it ends with the guest, which Wait tells about
+			return // it ends with the guest, or is opened again
 		}
 		i.heard(m)
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/fakecracker/fakecracker/internal/agent"
 	"github.com/fakecracker/fakecracker/internal/agent/wire"
 	"github.com/fakecracker/fakecracker/internal/atomicfile"
 	"github.com/fakecracker/fakecracker/internal/disk"
@@ -179,7 +180,7 @@ func (o Options) subnet() netip.Prefix {
 	return netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 0, 2, 0}), 24)
 }
 
-// hostAddr returns the nth address of an IPv4 subnet of /28 or more.
+// hostAddr returns the nth address of an IPv4 subnet of /27 or more.
 func hostAddr(p netip.Prefix, n byte) netip.Addr {
 	a := p.Addr().As4()
 	a[3] += n
@@ -209,7 +210,8 @@ func (p *Plan) addAgent(ctx context.Context) error {
 	o := p.Options
 	var extra []tree.Entry
 	if o.Image.Guest.OS == machine.Linux || o.Boot == BootAgent {
-		program, err := agentProgram(ctx, o)
+		g := o.Image.Guest
+		program, err := agent.ProgramFor(ctx, g.OS, g.Arch, filepath.Join(o.Home, "cache/agent"))
 		if err != nil {
 			return err
 		}
@@ -218,7 +220,7 @@ func (p *Plan) addAgent(ctx context.Context) error {
 				return err
 			}
 		} else {
-			extra = []tree.Entry{program.entry()}
+			extra = []tree.Entry{agentEntry(program)}
 		}
 	}
 	var err error

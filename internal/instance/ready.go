@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 )
 
 // ErrEnded is wrapped by Ready's error where the instance ended first.
@@ -15,14 +16,16 @@ var ErrEnded = errors.New("it ended before it was ready")
 // guest with an init of its own and no port is ready when it runs.
 func (i *Instance) Ready(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
+	var owned sync.WaitGroup
+	defer owned.Wait()
 	defer cancel(nil)
-	go func() {
+	owned.Go(func() {
 		select {
 		case <-i.vm.Done():
 			cancel(ErrEnded)
 		case <-ctx.Done():
 		}
-	}()
+	})
 	if err := i.ready(ctx); err != nil {
 		return fmt.Errorf("wait for %s: %w", i.Name(), err)
 	}

@@ -23,8 +23,8 @@ const (
 const acpiLimit = 5 * time.Second
 
 // grace is what the guest may take beyond the service's time to sync its
-// disks and end, under software emulation.
-const grace = 5 * time.Second
+// disks and end: seconds, under software emulation on a busy host.
+const grace = 20 * time.Second
 
 // Stop ends the instance cleanly: by the agent's line, else by ACPI, else it
 // kills it. It returns when all of it is gone. When ctx ends it is killed at
@@ -34,11 +34,12 @@ func (i *Instance) Stop(ctx context.Context) How {
 		how How
 		ask func(context.Context) bool
 	}{{ByAgent, i.stopByAgent}, {ByACPI, i.stopByACPI}} {
-		select {
-		case <-i.vm.Done():
+		if i.ending() {
+			if !i.ends(ctx) {
+				break
+			}
 			<-i.done
 			return Itself
-		default:
 		}
 		if try.ask(ctx) {
 			<-i.done
@@ -47,6 +48,19 @@ func (i *Instance) Stop(ctx context.Context) How {
 	}
 	i.Kill()
 	return ByKill
+}
+
+// ending reports whether the instance has ended or is about to, without
+// having been asked: its service has exited.
+func (i *Instance) ending() bool {
+	select {
+	case <-i.vm.Done():
+		return true
+	default:
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.line.exited
 }
 
 // Kill ends the instance at once.
@@ -70,7 +84,8 @@ func (i *Instance) stopByAgent(ctx context.Context) bool {
 		i.plan.Options.Logger.Info("ask the agent to stop", "instance", i.Name(), "error", err)
 		return false
 	}
-	return i.ends(ctx)
+	// A VM that was lost meanwhile is not one that the agent has ended.
+	return i.ends(ctx) && i.vm.Wait().Clean()
 }
 
 // stopByACPI presses the power button, if the kernel has one.
