@@ -9,7 +9,6 @@ import (
 	"runtime"
 	"runtime/debug"
 	"syscall"
-	"time"
 
 	"github.com/fakecracker/fakecracker/internal/agent/wire"
 )
@@ -60,7 +59,6 @@ func (a *agent) run() error {
 		return a.handOver()
 	}
 	a.heedSignals()
-	a.setClock()
 	if err := a.listen(); err != nil {
 		a.warn(err)
 	}
@@ -94,18 +92,6 @@ func (a *agent) handOver() error {
 	return fmt.Errorf("start %s: %w", a.config.Init, err)
 }
 
-// setClock takes the host's time over where the guest's is behind it: a guest
-// without a real-time clock starts in 1970.
-func (a *agent) setClock() {
-	if a.config.Time <= time.Now().UnixNano() {
-		return
-	}
-	tv := syscall.NsecToTimeval(a.config.Time)
-	if err := syscall.Settimeofday(&tv); err != nil {
-		a.warn(fmt.Errorf("set the clock: %w", err))
-	}
-}
-
 // hello is what the agent says first on a new line.
 func (a *agent) hello() wire.Hello {
 	return wire.Hello{
@@ -124,6 +110,15 @@ func (a *agent) warn(err error) {
 	}
 	say(err.Error())
 	a.journal.add(wire.Error{Text: err.Error()})
+}
+
+// remark puts on the console what only costs the guest a convenience, such as
+// a file system that most programs do without. The host does not hear of it:
+// it would take it for the reason of a later end.
+func remark(err error) {
+	if err != nil {
+		say(err.Error())
+	}
 }
 
 // lastWords, deferred in each of PID 1's goroutines, ends the guest with a

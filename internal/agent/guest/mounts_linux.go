@@ -74,10 +74,10 @@ func (a *agent) mounts() {
 		all = append(all[:len(all):len(all)], writableFileSystems...)
 	}
 	for _, f := range all {
-		a.warn(ignore(f.mount(), syscall.EROFS))
+		remark(ignore(f.mount(), syscall.EROFS))
 	}
 	for _, l := range deviceLinks {
-		a.warn(ignore(os.Symlink(l[0], l[1]), fs.ErrExist))
+		remark(ignore(os.Symlink(l[0], l[1]), fs.ErrExist))
 	}
 	if a.config.Root.ReadOnly {
 		return

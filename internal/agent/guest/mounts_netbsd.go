@@ -43,27 +43,27 @@ const ttyGroup = 4 // tty in NetBSD's /etc/group
 // them and the image a folder for them.
 func (a *agent) mounts() {
 	pty := ptyfsArgs{Version: 2, GID: ttyGroup, Mode: 0o620}
-	a.mountSoftly("ptyfs", "/dev/pts", unsafe.Pointer(&pty), unsafe.Sizeof(pty))
-	a.mountSoftly("kernfs", "/kern", nil, 0)
+	mountSoftly("ptyfs", "/dev/pts", unsafe.Pointer(&pty), unsafe.Sizeof(pty))
+	mountSoftly("kernfs", "/kern", nil, 0)
 	proc := procfsArgs{Version: 1, Flags: procfsLinux}
-	a.mountSoftly("procfs", "/proc", unsafe.Pointer(&proc), unsafe.Sizeof(proc))
+	mountSoftly("procfs", "/proc", unsafe.Pointer(&proc), unsafe.Sizeof(proc))
 	shared := tmpfsArgs{Version: 1, Mode: 0o1777}
-	a.mountSoftly("tmpfs", "/var/shm", unsafe.Pointer(&shared), unsafe.Sizeof(shared))
+	mountSoftly("tmpfs", "/var/shm", unsafe.Pointer(&shared), unsafe.Sizeof(shared))
 	if !a.config.Root.ReadOnly {
 		a.warn(makeTemp())
 		return
 	}
 	run := tmpfsArgs{Version: 1, Mode: 0o755}
-	a.mountSoftly("tmpfs", "/tmp", unsafe.Pointer(&shared), unsafe.Sizeof(shared))
-	a.mountSoftly("tmpfs", "/var/run", unsafe.Pointer(&run), unsafe.Sizeof(run))
+	mountSoftly("tmpfs", "/tmp", unsafe.Pointer(&shared), unsafe.Sizeof(shared))
+	mountSoftly("tmpfs", "/var/run", unsafe.Pointer(&run), unsafe.Sizeof(run))
 }
 
 // mountSoftly passes over what the image or the kernel does not have.
-func (a *agent) mountSoftly(fstype, dir string, args unsafe.Pointer, size uintptr) {
+func mountSoftly(fstype, dir string, args unsafe.Pointer, size uintptr) {
 	if fi, err := os.Stat(dir); err != nil || !fi.IsDir() {
 		return
 	}
-	a.warn(ignore(mount(fstype, dir, 0, args, size), syscall.ENODEV, syscall.EOPNOTSUPP))
+	remark(ignore(mount(fstype, dir, 0, args, size), syscall.ENODEV, syscall.EOPNOTSUPP))
 }
 
 // makeTemp makes /tmp where the image has none.

@@ -30,9 +30,6 @@ type Config struct {
 	Service Service `json:"service,omitzero"`
 	Port    uint16  `json:"port,omitempty"` // of the line; 0: DefaultPort
 	Key     []byte  `json:"key,omitempty"`  // KeySize bytes; empty: there is no line
-	// Time is the host's clock, in nanoseconds since 1970. A guest whose
-	// clock is behind it takes it over; 0: the guest keeps its own.
-	Time int64 `json:"time,omitempty"`
 }
 
 // Root says where the guest's root file system is.

@@ -31,7 +31,6 @@ func fullConfig() wire.Config {
 		Service: wire.Service{Args: []string{"caddy", "run"}, Env: []string{"A=b=c"}, User: "www:www", Dir: "/srv"},
 		Port:    1000,
 		Key:     bytes.Repeat([]byte{1}, wire.KeySize),
-		Time:    1_700_000_000_000_000_000,
 	}
 }
 

@@ -79,7 +79,6 @@ func facts() map[string]any {
 		"args": os.Args, "dir": dir, "hostname": name, "uid": os.Getuid(), "gid": os.Getgid(),
 		"env": strings.Join(os.Environ(), " "), "resolv": string(resolv), "hosts": string(hosts),
 		"leader": int(sid) == os.Getpid(), "parent": os.Getppid(), "files": files.Cur >= 16384,
-		"clock": time.Now().Year() >= 2025,
-		"tmp":   os.WriteFile("/tmp/x", nil, 0o600) == nil,
+		"tmp": os.WriteFile("/tmp/x", nil, 0o600) == nil,
 	}
 }
