@@ -1,4 +1,5 @@
-// Package atomicfile writes files whole or not at all.
+// Package atomicfile writes files whole or not at all, and keeps others away
+// from a file while one process works with it.
 package atomicfile
 
 import (
@@ -8,30 +9,92 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"time"
 )
 
-const (
-	pattern = ".tmp-*"
-	// stale is when a temporary file can no longer belong to a living
-	// writer: a day is longer than the slowest download.
-	stale = 24 * time.Hour
-)
+// Prefix is what the names of temporary files begin with. It is our own, so
+// that Sweep takes no one else's files.
+const Prefix = ".fakecracker-tmp-"
+
+// maxLinks is how many symbolic links may lead to a file, as for Linux.
+const maxLinks = 40
 
 // Write makes or replaces the file at path with what write gives, and with
-// permission perm. Until it returns nil, what was at path is untouched; after
-// an error nothing is left behind. What a killed writer left in the folder is
-// removed by the next one, a day later.
-func Write(path string, perm fs.FileMode, write func(io.Writer) error) (err error) {
-	dir := filepath.Dir(path)
-	sweep(dir)
-	f, err := os.CreateTemp(dir, pattern)
+// permission perm. A symbolic link stays, and what it names is written. A
+// device or a FIFO is no file to replace: it is opened and written to.
+//
+// What was at path is there, whole, until the new content is. After an error
+// it still is, and nothing else is left behind, but for one error: if the
+// folder can't be synced at the end, the new content is at path and a crash
+// of the machine may bring the old one back. What a killed writer leaves is
+// for Sweep.
+func Write(path string, perm fs.FileMode, write func(io.Writer) error) error {
+	err := writeTo(path, perm, write)
 	if err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
+	return nil
+}
+
+func writeTo(path string, perm fs.FileMode, write func(io.Writer) error) error {
+	path, err := target(path)
+	if err != nil {
+		return err
+	}
+	fi, err := os.Lstat(path)
+	if err == nil && !fi.Mode().IsRegular() {
+		return writeThrough(path, write)
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return replace(path, perm, write)
+}
+
+// target follows the symbolic links at path, of which the last may lead to
+// nothing yet.
+func target(path string) (string, error) {
+	for range maxLinks {
+		fi, err := os.Lstat(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			return path, nil
+		}
+		if err != nil {
+			return "", err
+		}
+		if fi.Mode()&fs.ModeSymlink == 0 {
+			return path, nil
+		}
+		to, err := os.Readlink(path)
+		if err != nil {
+			return "", err
+		}
+		if !filepath.IsAbs(to) {
+			// Not Join: it would take "x/.." away, and x may be a link.
+			to = filepath.Dir(path) + string(filepath.Separator) + to
+		}
+		path = to
+	}
+	return "", fmt.Errorf("more than %d symbolic links", maxLinks)
+}
+
+func writeThrough(path string, write func(io.Writer) error) error {
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	return errors.Join(write(f), f.Close())
+}
+
+// replace writes a temporary file beside path and moves it there.
+func replace(path string, perm fs.FileMode, write func(io.Writer) error) (err error) {
+	dir := filepath.Dir(path)
+	f, err := os.CreateTemp(dir, Prefix+"*")
+	if err != nil {
+		return err
+	}
 	defer func() {
 		if err != nil {
-			err = errors.Join(fmt.Errorf("write %s: %w", path, err), discard(f))
+			err = errors.Join(err, discard(f))
 		}
 	}()
 	if err := write(f); err != nil {
@@ -70,20 +133,6 @@ func discard(f *os.File) error {
 		return err
 	}
 	return nil
-}
-
-// sweep removes what writers that were killed left in dir. It is a courtesy:
-// what it can't remove, the next sweep may.
-func sweep(dir string) {
-	old, err := filepath.Glob(filepath.Join(dir, pattern))
-	if err != nil {
-		return
-	}
-	for _, p := range old {
-		if fi, err := os.Lstat(p); err == nil && time.Since(fi.ModTime()) > stale {
-			_ = os.Remove(p)
-		}
-	}
 }
 
 func syncDir(dir string) error {
