@@ -233,9 +233,16 @@ func interruptOnce(ts *testscript.TestScript, signal syscall.Signal, delay time.
 	var output bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &output, &output
 	cmd.WaitDelay = time.Second
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	ts.Check(cmd.Start())
 	time.Sleep(delay)
-	ts.Check(cmd.Process.Signal(signal))
+	target := -cmd.Process.Pid // the group: what a terminal signals
+	if signal == syscall.SIGKILL {
+		target = cmd.Process.Pid
+	}
+	if err := syscall.Kill(target, signal); !errors.Is(err, syscall.ESRCH) {
+		ts.Check(err)
+	}
 	err := cmd.Wait()
 	ts.Logf("%v after %v: %v\n%s", signal, delay, err, output.String())
 	if ctx.Err() != nil {

@@ -70,6 +70,21 @@ func (k *consoleKeys) afterPrefix(out []byte, b byte) []byte {
 	}
 }
 
+// A consoleOut passes on what the guest writes. When nobody takes it any more,
+// as in a pipe whose reader has gone, the user is taken to want the end.
+type consoleOut struct {
+	w    io.Writer
+	gone func()
+}
+
+func (c consoleOut) Write(p []byte) (int, error) {
+	n, err := c.w.Write(p)
+	if err != nil {
+		c.gone()
+	}
+	return n, err
+}
+
 // A terminal is the user's terminal in raw mode.
 type terminal struct {
 	fd    int

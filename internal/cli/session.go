@@ -64,7 +64,8 @@ func (r *runner) start(ctx context.Context) (*instance.Instance, error) {
 		}
 		return nil, err
 	}
-	c := instance.Connection{Listeners: listeners, Console: r.console, Driver: r.driver()}
+	out := consoleOut{r.console, func() { r.app.interrupts.ask(keyStop) }}
+	c := instance.Connection{Listeners: listeners, Console: out, Driver: r.driver()}
 	if r.accel.Name != "tcg" {
 		c.Watchdog = watchdog
 	}

@@ -35,6 +35,11 @@ func main() {
 	case "stubborn": // serves, and does not end at SIGTERM
 		signal.Ignore(syscall.SIGTERM)
 		serve()
+	case "chatter": // writes for ever
+		for {
+			fmt.Println("probe: [ 1.0000000] panic: or so it says")
+			time.Sleep(20 * time.Millisecond)
+		}
 	case "orphans": // leaves processes behind that PID 1 must reap
 		orphans()
 	default:
