@@ -139,7 +139,8 @@ func runProber(ctx context.Context, program, accel, rom string, limit time.Durat
 		"-accel", accel, "-cpu", cpu("amd64"), "-m", "16", "-bios", rom,
 		"-device", fmt.Sprintf("isa-debug-exit,iobase=%#x,iosize=1", proberPort))
 	cmd.Stderr = &stderr
-	cmd.SysProcAttr = dieWithOwner()
+	cmd.Env = environment(os.Environ())
+	cmd.SysProcAttr = attributes()
 	cmd.WaitDelay = time.Second
 	err := cmd.Run()
 	var exit *exec.ExitError

@@ -1,6 +1,7 @@
 package qemu
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -132,6 +133,8 @@ func (vm *VM) reason(exit error) machine.End {
 		return machine.End{Reason: machine.Rebooted}
 	case vm.shutdown == "guest-panic":
 		return machine.End{Reason: machine.Panicked}
+	case vm.shutdown == "host-signal":
+		return machine.End{Reason: machine.Crashed, Detail: cmp.Or(vm.stderr.last(), "by a signal")}
 	case vm.stopping:
 		return machine.End{Reason: machine.Stopped}
 	}

@@ -88,7 +88,8 @@ func (d *Driver) start(ctx context.Context, program string, m machine.Machine, o
 	cmd := exec.Command(program, args(m, w.fds)...)
 	cmd.Dir = filepath.Dir(m.Kernel)
 	cmd.ExtraFiles = w.files
-	cmd.SysProcAttr = dieWithOwner()
+	cmd.Env = environment(os.Environ())
+	cmd.SysProcAttr = attributes()
 	vm := newVM(m, opts, cmd, w, d.logger())
 	if err := vm.spawn(); err != nil {
 		return nil, errors.Join(err, w.closeHostEnds())

@@ -9,11 +9,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// dieWithOwner makes the kernel kill QEMU when the thread that started it
-// ends: PR_SET_PDEATHSIG (prctl(2)) is about the thread, not the process. Go
-// looks for an owner that died before the call took effect.
-func dieWithOwner() *syscall.SysProcAttr {
-	return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+// attributes puts QEMU into a process group of its own, so that a signal to
+// ours (Ctrl-C, a terminal that goes away) leaves the end of its guest to us;
+// and makes the kernel kill it when the thread that started it ends:
+// PR_SET_PDEATHSIG (prctl(2)) is about the thread, not the process. Go looks
+// for an owner that died before the call took effect.
+func attributes() *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 }
 
 // guestMemory returns an anonymous file of that many bytes (memfd_create(2)).

@@ -7,9 +7,10 @@ import (
 	"syscall"
 )
 
-// dieWithOwner has nothing to ask for: only Linux ties a process to its
+// attributes puts QEMU into a process group of its own, so that a signal to
+// ours leaves the end of its guest to us. Only Linux ties a process to its
 // parent's life.
-func dieWithOwner() *syscall.SysProcAttr { return nil }
+func attributes() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
 
 // guestMemory returns nil: QEMU gets the memory itself, since it can reopen an
 // inherited file by its number on Linux only.

@@ -54,9 +54,6 @@ func newVM(m machine.Machine, opts Options, cmd *exec.Cmd, w *wiring, log *slog.
 // Console returns the machine's serial port.
 func (vm *VM) Console() *Console { return vm.console }
 
-// PID returns the number of QEMU's process.
-func (vm *VM) PID() int { return vm.cmd.Process.Pid }
-
 // Times returns the stages reached so far.
 func (vm *VM) Times() Times {
 	return Times{Exec: vm.started, FirstConsole: vm.console.First()}
@@ -172,23 +169,6 @@ func (vm *VM) execute(ctx context.Context, cmd string, result any) error {
 		return fmt.Errorf("machine %s: %w", vm.machine.Name, err)
 	}
 	return nil
-}
-
-// Quit asks QEMU to end, which writes back what it holds of the disks, and
-// kills it when ctx ends before that is done.
-func (vm *VM) Quit(ctx context.Context) machine.End {
-	vm.stop()
-	// QEMU may be gone before it answers; if it isn't, ctx decides.
-	err := vm.qmp.Execute(ctx, "quit", nil, nil)
-	if err != nil {
-		vm.log.Debug("quit QEMU", "machine", vm.machine.Name, "error", err)
-	}
-	select {
-	case <-vm.done:
-		return vm.Wait()
-	case <-ctx.Done():
-		return vm.Kill()
-	}
 }
 
 // Kill ends the machine at once and returns when it is gone.
