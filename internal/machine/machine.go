@@ -64,18 +64,16 @@ type Reason string
 
 // The reasons of an End.
 const (
-	PoweredOff Reason = "powered off"        // the guest asked for power off
-	Rebooted   Reason = "rebooted"           // the guest asked for a reset, which ends it
-	Halted     Reason = "halted"             // the guest stopped its CPUs; the VM was still there
-	Panicked   Reason = "panicked"           // the kernel panicked
-	InDebugger Reason = "in the debugger"    // the kernel waits at its debugger's prompt
-	NoRoot     Reason = "no root device"     // the kernel asks for its root device
-	NoInit     Reason = "no init"            // the kernel could not run init
-	Hung       Reason = "hung"               // nothing on the console within the watchdog's limit
-	Stopped    Reason = "stopped"            // we ended it
-	Failed     Reason = "could not start"    // the VMM ended before the guest ran
-	Crashed    Reason = "the VMM ended"      // the VMM died of a signal or an error of its own
-	LostOwner  Reason = "its owner was gone" // the supervisor died
+	PoweredOff Reason = "powered off"     // the guest asked for power off
+	Rebooted   Reason = "rebooted"        // the guest asked for a reset, which ends it
+	Halted     Reason = "halted"          // the guest stopped its CPUs; the VM was still there
+	Panicked   Reason = "panicked"        // the kernel panicked
+	InDebugger Reason = "in the debugger" // the kernel waits at its debugger's prompt
+	NoRoot     Reason = "no root device"  // the kernel asks for its root device
+	NoInit     Reason = "no init"         // the kernel could not run init
+	Hung       Reason = "hung"            // nothing on the console within the watchdog's limit
+	Stopped    Reason = "stopped"         // we ended it
+	Crashed    Reason = "the VMM ended"   // the VMM died of a signal or an error of its own
 )
 
 // Clean reports whether the guest itself ended the machine, as it should.
