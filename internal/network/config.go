@@ -17,7 +17,7 @@ const defaultHold = 30 * time.Second
 // Config says what a Stack's network looks like. Its zero value is
 // 10.0.2.0/24 with the gateway at .2, DNS at .3 and the guest at .15.
 type Config struct {
-	// Subnet is the network's range; 10.0.2.0/24 when zero.
+	// Subnet is the network's range, a /27 or wider; 10.0.2.0/24 when zero.
 	Subnet netip.Prefix
 	// Gateway, DNS and Guest are addresses in Subnet: its second, third and
 	// fifteenth when zero.
@@ -41,8 +41,8 @@ func (c Config) complete() (Config, error) {
 	if !c.Subnet.IsValid() {
 		c.Subnet = netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 0, 2, 0}), 24)
 	}
-	if !c.Subnet.Addr().Is4() || c.Subnet.Bits() > 28 {
-		return c, fmt.Errorf("subnet %s: want an IPv4 range of /28 or more addresses, such as 10.0.2.0/24", c.Subnet)
+	if !c.Subnet.Addr().Is4() || c.Subnet.Bits() > 27 {
+		return c, fmt.Errorf("subnet %s: want an IPv4 range of 32 addresses (/27) or more, such as 10.0.2.0/24", c.Subnet)
 	}
 	if c.Subnet != c.Subnet.Masked() {
 		return c, fmt.Errorf("subnet %s: bits are set outside the mask; did you mean %s?", c.Subnet, c.Subnet.Masked())
@@ -77,7 +77,7 @@ func (c Config) addresses() (Config, error) {
 	for _, st := range stations {
 		if !st.addr.IsValid() {
 			a := first
-			a[3] += st.host // a /28 or wider starts at a multiple of 16
+			a[3] += st.host // a /27 or wider starts at a multiple of 32
 			*st.addr = netip.AddrFrom4(a)
 		}
 		if !c.Subnet.Contains(*st.addr) {

@@ -21,7 +21,7 @@ func TestConfigComplete(t *testing.T) {
 		"wide":     {Config{Subnet: prefix("172.16.0.0/12")}, []string{"172.16.0.2", "172.16.0.3", "172.16.0.15"}},
 		"guest":    {Config{Guest: addr("10.0.2.77")}, []string{"10.0.2.2", "10.0.2.3", "10.0.2.77"}},
 		"discover": {Config{Discover: true}, []string{"10.0.2.2", "10.0.2.3", "invalid IP"}},
-		"small":    {Config{Subnet: prefix("10.9.9.32/28"), Guest: addr("10.9.9.40")}, []string{"10.9.9.34", "10.9.9.35", "10.9.9.40"}},
+		"small":    {Config{Subnet: prefix("10.9.9.32/27")}, []string{"10.9.9.34", "10.9.9.35", "10.9.9.47"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := tt.cfg.complete()
@@ -42,17 +42,16 @@ func TestConfigErrors(t *testing.T) {
 		cfg  Config
 		want string
 	}{
-		"IPv6":              {Config{Subnet: prefix("fd00::/64")}, "want an IPv4 range"},
-		"too small":         {Config{Subnet: prefix("10.0.2.0/29")}, "/28"},
-		"host bits":         {Config{Subnet: prefix("10.0.2.15/24")}, "did you mean 10.0.2.0/24?"},
-		"outside":           {Config{Guest: addr("10.0.3.15")}, "guest address 10.0.3.15 is not in subnet 10.0.2.0/24"},
-		"guest is gateway":  {Config{Guest: addr("10.0.2.2")}, "is the gateway address"},
-		"broadcast":         {Config{Guest: addr("10.0.2.255")}, "is the broadcast address"},
-		"network":           {Config{Gateway: addr("10.0.2.0")}, "is the network address"},
-		"default broadcast": {Config{Subnet: prefix("10.0.2.0/28")}, "is the broadcast address"},
-		"discover, given":   {Config{Discover: true, Guest: addr("10.0.2.15")}, "can't be given one"},
-		"group MAC":         {Config{GuestMAC: net.HardwareAddr{1, 0, 0, 0, 0, 1}}, "first of them even"},
-		"long MAC":          {Config{GuestMAC: make(net.HardwareAddr, 8)}, "six bytes"},
+		"IPv6":             {Config{Subnet: prefix("fd00::/64")}, "want an IPv4 range"},
+		"too small":        {Config{Subnet: prefix("10.0.2.0/28")}, "want an IPv4 range of 32 addresses (/27)"},
+		"host bits":        {Config{Subnet: prefix("10.0.2.15/24")}, "did you mean 10.0.2.0/24?"},
+		"outside":          {Config{Guest: addr("10.0.3.15")}, "guest address 10.0.3.15 is not in subnet 10.0.2.0/24"},
+		"guest is gateway": {Config{Guest: addr("10.0.2.2")}, "is the gateway address"},
+		"broadcast":        {Config{Guest: addr("10.0.2.255")}, "is the broadcast address"},
+		"network":          {Config{Gateway: addr("10.0.2.0")}, "is the network address"},
+		"discover, given":  {Config{Discover: true, Guest: addr("10.0.2.15")}, "can't be given one"},
+		"group MAC":        {Config{GuestMAC: net.HardwareAddr{1, 0, 0, 0, 0, 1}}, "first of them even"},
+		"long MAC":         {Config{GuestMAC: make(net.HardwareAddr, 8)}, "six bytes"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, err := New(tt.cfg)

@@ -11,12 +11,11 @@
 //
 // The stack is the subnet's gateway and name server (10.0.2.2 and 10.0.2.3 of
 // 10.0.2.0/24, the addresses of QEMU's own user network). The host reaches the
-// guest by Stack.DialContext and by published ports; the guest reaches what
-// Stack.Listen offers on the gateway, and nothing else: TCP to any other
-// address is reset at once, UDP is answered with ICMP port unreachable, the
-// rest is dropped, and all of it is counted. No packet of the guest ever opens
-// a socket of the host, so the host's loopback is out of its reach by
-// construction.
+// guest by Stack.DialContext and by published ports; the guest reaches
+// nothing: TCP to any address is reset at once, UDP is answered with ICMP port
+// unreachable, the rest is dropped, and what was for others than the gateway
+// is counted. No packet of the guest ever opens a socket of the host, so the
+// host's loopback is out of its reach by construction.
 //
 // ARP is RFC 826, and the rest of what is spoken is netstack's: RFC 791, 792,
 // 768 and 9293. IPv6 is not spoken.

@@ -1,13 +1,8 @@
 package network
 
 import (
-	"context"
-	"errors"
-	"io"
 	"net"
-	"net/http"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -181,55 +176,5 @@ func TestPing(t *testing.T) {
 	}
 	if got := s.Stats().Refused.Other; got != 1 {
 		t.Errorf("%d refused; want 1", got)
-	}
-}
-
-func TestListen(t *testing.T) {
-	s, g := pair(t)
-	l, err := s.Listen(80)
-	if err != nil {
-		t.Fatal(err)
-	}
-	srv := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_, _ = io.WriteString(w, "host to "+r.RemoteAddr)
-	})}
-	served := make(chan error)
-	go func() { served <- srv.Serve(l) }()
-	client := &http.Client{Transport: &http.Transport{
-		DialContext: func(ctx context.Context, _, addr string) (net.Conn, error) { return g.dial(ctx, addr) },
-	}}
-	defer client.CloseIdleConnections()
-	resp, err := client.Get("http://10.0.2.2:80/")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	if body, err := io.ReadAll(resp.Body); !strings.HasPrefix(string(body), "host to 10.0.2.15:") || err != nil {
-		t.Errorf("answer %q, %v", body, err)
-	}
-	if _, err := s.Listen(80); !errors.Is(err, syscall.EADDRINUSE) {
-		t.Errorf("Listen on a taken port: %v; want EADDRINUSE", err)
-	}
-	if conn, err := g.dial(patient(t), "10.0.2.3:80"); err == nil {
-		_ = conn.Close()
-		t.Error("the service is on the name server's address too")
-	}
-	if err := srv.Close(); err != nil {
-		t.Error(err)
-	}
-	if err := <-served; err != http.ErrServerClosed {
-		t.Errorf("Serve: %v", err)
-	}
-	if l, err = s.Listen(80); err != nil {
-		t.Fatalf("Listen after Close: %v", err)
-	}
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := l.Accept(); err == nil {
-		t.Error("Accept on a closed stack: no error")
-	}
-	if _, err := s.Listen(81); err == nil {
-		t.Error("Listen on a closed stack: no error")
 	}
 }

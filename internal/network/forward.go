@@ -7,13 +7,14 @@ import (
 	"net"
 	"net/netip"
 	"sync"
-	"syscall"
 	"time"
 )
 
-// acceptPause is how long a port rests when the process has no file
-// descriptor left for another client.
-const acceptPause = 20 * time.Millisecond
+// How long a port rests after Accept failed: longer after each failure.
+const (
+	minRest = 50 * time.Millisecond
+	maxRest = time.Second
+)
 
 // A Forward is a published port with a guest behind it.
 //
@@ -34,16 +35,6 @@ type Forward struct {
 	closeOnce sync.Once
 	stop      chan struct{} // closed by Close
 	done      chan struct{} // closed when its goroutines have ended
-}
-
-// Publish takes a port of the host and forwards it to the guest: Listen and
-// Serve in one.
-func (s *Stack) Publish(ctx context.Context, p Publish) (*Forward, error) {
-	ls, err := Listen(ctx, p)
-	if err != nil {
-		return nil, err
-	}
-	return s.Serve(ls[0])
 }
 
 // Serve forwards a port that Listen took to the guest. It returns at once and
@@ -82,21 +73,28 @@ func (f *Forward) Close() error {
 	return err
 }
 
-// serve accepts clients until the listener is closed, and waits for them.
+// serve accepts clients until the listener is closed, and waits for them. Any
+// other failure of Accept is an ill that may pass, such as too many open
+// files; the clients wait in the kernel's queue until then.
 func (f *Forward) serve() {
 	defer close(f.done)
 	ctx, cancel := context.WithCancel(context.Background())
 	var clients sync.WaitGroup
 	defer clients.Wait()
 	defer cancel()
+	rest := minRest
 	for {
 		client, err := f.l.tcp.AcceptTCP()
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
 		if err != nil {
-			if !f.pause(err) {
-				return
-			}
+			f.s.log.Warn("a published port can't take a client", "port", f, "reason", err, "rest", rest)
+			f.rest(rest)
+			rest = min(2*rest, maxRest)
 			continue
 		}
+		rest = minRest
 		f.s.count.accepted.Add(1)
 		clients.Go(func() { f.handle(ctx, client) })
 	}
@@ -184,17 +182,11 @@ func (f *Forward) holding() bool {
 	}
 }
 
-// pause says whether to go on after Accept failed. Too many open files is an
-// ill that passes; the clients wait in the kernel's queue until then.
-func (f *Forward) pause(err error) bool {
-	if !errors.Is(err, syscall.EMFILE) && !errors.Is(err, syscall.ENFILE) && !errors.Is(err, syscall.ECONNABORTED) {
-		return false
-	}
+// rest waits for d, or until Close.
+func (f *Forward) rest(d time.Duration) {
 	select {
-	case <-time.After(acceptPause):
-		return true
+	case <-time.After(d):
 	case <-f.stop:
-		return false
 	}
 }
 

@@ -2,11 +2,11 @@ package network
 
 import (
 	"bytes"
-	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -20,11 +20,21 @@ import (
 // publish forwards a free port of the loopback to the guest's port.
 func publish(t testing.TB, s *Stack, port uint16) *Forward {
 	t.Helper()
-	f, err := s.Publish(patient(t), Publish{Host: netip.MustParseAddrPort("127.0.0.1:0"), Guest: port})
+	f, err := s.Serve(listenFor(t, port))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return f
+}
+
+// listenFor takes a free port of the loopback for the guest's port.
+func listenFor(t testing.TB, port uint16) *Listener {
+	t.Helper()
+	ls, err := Listen(patient(t), Publish{Host: netip.MustParseAddrPort("127.0.0.1:0"), Guest: port})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ls[0]
 }
 
 // connect makes a client's connection to a published port.
@@ -294,7 +304,53 @@ func TestServeOnClosedStack(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Publish(context.Background(), Publish{Host: netip.MustParseAddrPort("127.0.0.1:0"), Guest: 80}); !errors.Is(err, net.ErrClosed) {
-		t.Errorf("Publish on a closed stack: %v; want net.ErrClosed", err)
+	l := listenFor(t, 80)
+	if _, err := s.Serve(l); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("Serve on a closed stack: %v; want net.ErrClosed", err)
+	}
+	if conn, err := net.Dial("tcp", l.Host.String()); err == nil {
+		_ = conn.Close()
+		t.Error("the port is still taken")
+	}
+}
+
+// A signalWriter tells of each write.
+type signalWriter chan []byte
+
+func (w signalWriter) Write(p []byte) (int, error) {
+	select {
+	case w <- bytes.Clone(p):
+	default:
+	}
+	return len(p), nil
+}
+
+// TestAcceptFails has Accept fail for a while, by a deadline that has passed.
+func TestAcceptFails(t *testing.T) {
+	logged := make(signalWriter, 1)
+	s := newStack(t, Config{GuestMAC: guestMAC, Logger: slog.New(slog.NewTextHandler(logged, nil))})
+	newGuest(t, wire(t, s), "10.0.2.15/24").echo(7)
+	l := listenFor(t, 7)
+	if err := l.tcp.SetDeadline(time.Unix(1, 0)); err != nil {
+		t.Fatal(err)
+	}
+	f, err := s.Serve(l)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if line := <-logged; !bytes.Contains(line, []byte("level=WARN")) || !bytes.Contains(line, []byte(f.String())) {
+			t.Errorf("logged %q; want a warning about %s", line, f)
+		}
+	}
+	if err := l.tcp.SetDeadline(time.Time{}); err != nil {
+		t.Fatal(err)
+	}
+	conn := connect(t, f)
+	if _, err := conn.Write([]byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := conn.Read(make([]byte, 1)); n != 1 {
+		t.Errorf("Read = %d, %v; want the echo", n, err)
 	}
 }

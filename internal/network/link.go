@@ -31,7 +31,7 @@ type Link struct {
 	queue   []byte // records to be sent, each a length and a frame
 	frames  int    // number of records in queue
 	closing bool   // nothing more is queued
-	err     error  // why it ended; set before done is closed
+	err     error  // why it ended, io.EOF when QEMU closed its end; set before done is closed
 
 	endOnce sync.Once
 	ended   chan struct{} // closed when it begins to end
@@ -62,22 +62,6 @@ func (s *Stack) Attach(conn net.Conn) *Link {
 	s.log.Debug("network link up", "subnet", s.cfg.Subnet)
 	go l.run()
 	return l
-}
-
-// Done returns a channel that is closed when the link has ended.
-func (l *Link) Done() <-chan struct{} { return l.done }
-
-// Err says why the link ended: io.EOF when QEMU closed its end, net.ErrClosed
-// when we did; nil before Done.
-func (l *Link) Err() error {
-	select {
-	case <-l.done:
-	default:
-		return nil
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.err
 }
 
 // Close sends what is still queued, if the guest takes it at once, and ends

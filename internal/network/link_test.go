@@ -7,7 +7,6 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
-	"net/netip"
 	"runtime"
 	"testing"
 	"time"
@@ -29,9 +28,6 @@ func TestLinkErrors(t *testing.T) {
 			s := newStack(t, Config{})
 			ours, qemu := net.Pipe()
 			l := s.Attach(ours)
-			if err := l.Err(); err != nil {
-				t.Errorf("Err of a living link: %v", err)
-			}
 			if _, err := qemu.Write(tt.send); err != nil {
 				t.Fatal(err)
 			}
@@ -40,9 +36,9 @@ func TestLinkErrors(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			<-l.Done()
-			if err := l.Err(); !errors.Is(err, tt.want) {
-				t.Errorf("Err() = %v; want %v", err, tt.want)
+			<-l.done
+			if err := l.err; !errors.Is(err, tt.want) {
+				t.Errorf("ended by %v; want %v", err, tt.want)
 			}
 		})
 	}
@@ -61,8 +57,8 @@ func TestLinkClose(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if err := l.Err(); !errors.Is(err, net.ErrClosed) {
-		t.Errorf("Err() = %v; want net.ErrClosed", err)
+	if err := l.err; !errors.Is(err, net.ErrClosed) {
+		t.Errorf("ended by %v; want net.ErrClosed", err)
 	}
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
@@ -70,9 +66,9 @@ func TestLinkClose(t *testing.T) {
 	other, qemu := net.Pipe()
 	defer qemu.Close()
 	l = s.Attach(other)
-	<-l.Done()
-	if err := l.Err(); !errors.Is(err, net.ErrClosed) {
-		t.Errorf("Err() of a link to a closed stack = %v; want net.ErrClosed", err)
+	<-l.done
+	if err := l.err; !errors.Is(err, net.ErrClosed) {
+		t.Errorf("a link to a closed stack ended by %v; want net.ErrClosed", err)
 	}
 }
 
@@ -220,15 +216,7 @@ func closeUnderLoad(t *testing.T) {
 	s.Attach(ours)
 	g := newGuest(t, theirs, "10.0.2.15/24")
 	g.echo(7)
-	loopback := netip.MustParseAddrPort("127.0.0.1:0")
-	f, err := s.Publish(patient(t), Publish{Host: loopback, Guest: 7})
-	if err != nil {
-		t.Fatal(err)
-	}
-	held, err := s.Publish(patient(t), Publish{Host: loopback, Guest: 8})
-	if err != nil {
-		t.Fatal(err)
-	}
+	f, held := publish(t, s, 7), publish(t, s, 8)
 	copying := make(chan struct{})
 	for _, fw := range []*Forward{f, f, held} {
 		conn := connect(t, fw)
