@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ErrLocked is returned by TryLock where another holds the lock.
+// ErrLocked is wrapped by TryLockFile's error where another holds the lock.
 var ErrLocked = errors.New("another process holds the lock")
 
 // lockPoll is how often a lock that another holds is tried: some hold it for
@@ -23,10 +23,21 @@ const lockPoll = 20 * time.Millisecond
 // ends with unlock or with the process. Whoever holds it may remove the file:
 // those who wait then lock a new one. The error wraps ctx's where that ended.
 func Lock(ctx context.Context, path string) (unlock func() error, err error) {
+	f, err := LockFile(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	return f.Close, nil
+}
+
+// LockFile is Lock that returns the file, open for reading and writing. To
+// close it unlocks it, unless a child was given it: the lock lasts as long as
+// any process has the file open.
+func LockFile(ctx context.Context, path string) (*os.File, error) {
 	for {
-		unlock, err := TryLock(path)
+		f, err := TryLockFile(path)
 		if !errors.Is(err, ErrLocked) {
-			return unlock, err
+			return f, err
 		}
 		select {
 		case <-ctx.Done():
@@ -36,13 +47,13 @@ func Lock(ctx context.Context, path string) (unlock func() error, err error) {
 	}
 }
 
-// TryLock is Lock that doesn't wait: its error wraps ErrLocked where another
-// holds the lock.
-func TryLock(path string) (unlock func() error, err error) {
+// TryLockFile is LockFile that doesn't wait: its error wraps ErrLocked where
+// another holds the lock.
+func TryLockFile(path string) (*os.File, error) {
 	for {
 		f, err := openLocked(path)
 		if err == nil {
-			return f.Close, nil
+			return f, nil
 		}
 		if !errors.Is(err, errRemoved) {
 			return nil, fmt.Errorf("lock %s: %w", path, bare(err))

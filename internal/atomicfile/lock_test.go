@@ -17,8 +17,8 @@ func TestLockKeepsOthersOut(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := TryLock(path); !errors.Is(err, ErrLocked) {
-		t.Errorf("TryLock = %v; want ErrLocked", err)
+	if _, err := TryLockFile(path); !errors.Is(err, ErrLocked) {
+		t.Errorf("TryLockFile = %v; want ErrLocked", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -28,11 +28,11 @@ func TestLockKeepsOthersOut(t *testing.T) {
 	if err := unlock(); err != nil {
 		t.Fatal(err)
 	}
-	unlock, err = TryLock(path)
+	f, err := TryLockFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := unlock(); err != nil {
+	if err := f.Close(); err != nil {
 		t.Error(err)
 	}
 }

@@ -5,6 +5,8 @@ package disk
 import (
 	"errors"
 	"os"
+
+	"github.com/fakecracker/fakecracker/internal/atomicfile"
 )
 
 // anonymous returns a new file in dir whose name was removed at once.
@@ -13,7 +15,7 @@ func anonymous(dir string) (*os.File, error) { return unnamed(dir) }
 // readOnly returns a file in dir that write filled and whose name is gone,
 // open for reading only.
 func readOnly(dir string, write func(*os.File) error) (*os.File, error) {
-	w, err := os.CreateTemp(dir, ".tmp-*")
+	w, err := os.CreateTemp(dir, atomicfile.Prefix+"*")
 	if err != nil {
 		return nil, err
 	}

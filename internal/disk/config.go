@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+
+	"github.com/fakecracker/fakecracker/internal/atomicfile"
 )
 
 // sector is the smallest unit of a virtio disk, in bytes.
@@ -28,7 +30,7 @@ func ConfigDisk(dir string, content []byte) (*os.File, error) {
 
 // unnamed makes a file in dir and removes its name at once.
 func unnamed(dir string) (*os.File, error) {
-	f, err := os.CreateTemp(dir, ".tmp-*")
+	f, err := os.CreateTemp(dir, atomicfile.Prefix+"*")
 	if err != nil {
 		return nil, err
 	}

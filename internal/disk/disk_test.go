@@ -252,7 +252,7 @@ func TestSweepRooms(t *testing.T) {
 		t.Fatal(err)
 	}
 	sweepRooms(dir)
-	if diff := cmp.Diff([]string{roomPrefix + "owned"}, names(t, dir)); diff != "" {
+	if diff := cmp.Diff([]string{roomPrefix + "owned", roomPrefix + "owned" + roomLock}, names(t, dir)); diff != "" {
 		t.Errorf("after the sweep (-want +got):\n%s", diff)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Millisecond)

@@ -7,94 +7,67 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"time"
+	"strings"
 
-	"golang.org/x/sys/unix"
+	"github.com/fakecracker/fakecracker/internal/atomicfile"
 )
 
 // A workroom is a private folder in the cache folder, in which one disk is
-// made. Whoever holds the flock(2) on it owns it; the lock ends with the
-// process, so what a killed one left is known by its being unlocked.
+// made. Whoever holds the lock on the file beside it owns it; the lock ends
+// with the process, so what a killed one left is known by its being unlocked.
 type workroom struct {
 	dir  string
-	lock *os.File // the folder itself
+	lock *os.File
 }
 
-const roomPrefix = ".tmp-disk-"
+const (
+	roomPrefix = atomicfile.Prefix + "disk-"
+	roomLock   = ".lock" // behind the room's name
+)
 
 // claim takes the room for the disk named digest, waiting for another that
 // makes the same one, and sweeps rooms that nobody owns any more.
 func claim(ctx context.Context, dir, digest string) (*workroom, error) {
 	sweepRooms(dir)
 	room := filepath.Join(dir, roomPrefix+digest)
-	for {
-		if err := os.Mkdir(room, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
-			return nil, fmt.Errorf("make a folder to work in: %w", err)
-		}
-		lock, err := tryLock(room)
-		if err == nil {
-			r := &workroom{dir: room, lock: lock}
-			return r, r.empty()
-		}
-		if !errors.Is(err, unix.EWOULDBLOCK) && !errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("lock %s: %w", room, err)
-		}
-		select {
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		case <-time.After(10 * time.Millisecond):
-		}
-	}
-}
-
-// tryLock locks the folder at path, EWOULDBLOCK if it is another's,
-// fs.ErrNotExist if it went away meanwhile.
-func tryLock(path string) (*os.File, error) {
-	f, err := os.Open(path)
+	lock, err := atomicfile.LockFile(ctx, room+roomLock)
 	if err != nil {
 		return nil, err
 	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		return nil, errors.Join(err, f.Close())
+	r := &workroom{dir: room, lock: lock}
+	// An owner that died while we waited may have left something.
+	if err := os.RemoveAll(room); err != nil {
+		return nil, errors.Join(err, r.release())
 	}
-	// Its last owner may have removed it between our two calls: then we
-	// hold a lock on a folder that has no name.
-	held, err := f.Stat()
-	if err != nil {
-		return nil, errors.Join(err, f.Close())
+	if err := os.Mkdir(room, 0o700); err != nil {
+		return nil, errors.Join(fmt.Errorf("make a folder to work in: %w", err), r.release())
 	}
-	if now, err := os.Lstat(path); err != nil || !os.SameFile(held, now) {
-		return nil, errors.Join(fs.ErrNotExist, f.Close())
-	}
-	return f, nil
-}
-
-// empty removes what an owner that died while we waited left in the room.
-func (r *workroom) empty() error {
-	left, err := os.ReadDir(r.dir)
-	for _, e := range left {
-		err = errors.Join(err, os.RemoveAll(filepath.Join(r.dir, e.Name())))
-	}
-	if err != nil {
-		return errors.Join(err, r.release())
-	}
-	return nil
+	return r, nil
 }
 
 // release removes the room with all that is in it.
 func (r *workroom) release() error {
-	return errors.Join(os.RemoveAll(r.dir), r.lock.Close())
+	err := os.RemoveAll(r.dir)
+	if rmErr := os.Remove(r.dir + roomLock); !errors.Is(rmErr, fs.ErrNotExist) {
+		err = errors.Join(err, rmErr)
+	}
+	return errors.Join(err, r.lock.Close())
 }
 
 // sweepRooms removes the rooms whose owners died. It is a courtesy: what
 // can't be removed now, a later call may.
 func sweepRooms(dir string) {
-	rooms, err := filepath.Glob(filepath.Join(dir, roomPrefix+"*"))
+	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return
 	}
-	for _, room := range rooms {
-		lock, err := tryLock(room)
+	for _, e := range entries {
+		name, isLock := strings.CutSuffix(e.Name(), roomLock)
+		if !strings.HasPrefix(name, roomPrefix) || !isLock && !e.IsDir() {
+			continue
+		}
+		room := filepath.Join(dir, name)
+		lock, err := atomicfile.TryLockFile(room + roomLock)
 		if err != nil {
 			continue
 		}

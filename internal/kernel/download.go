@@ -116,6 +116,7 @@ func (d download) get(ctx context.Context, addr, dir string, want checksum, use 
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("make the folder for downloads: %w", err)
 	}
+	sweep(dir)
 	p, err := openPart(ctx, addr, dir)
 	if err != nil {
 		return err

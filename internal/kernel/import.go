@@ -18,11 +18,8 @@ import (
 	"github.com/fakecracker/fakecracker/internal/atomicfile"
 )
 
-const (
-	tempPattern = ".tmp-*"
-	// tempStale is when a temporary folder can belong to no living import.
-	tempStale = 24 * time.Hour
-)
+// tempPattern names what is not yet, or no longer, a part of the store.
+const tempPattern = atomicfile.Prefix + "*"
 
 // Import copies the kernel at path into the store and names it; an empty name
 // gives it none. A name that another kernel has moves to this one. A gzipped
@@ -33,24 +30,7 @@ func (s *Store) Import(ctx context.Context, name, path string) (Kernel, error) {
 	return s.importFile(ctx, name, path, path)
 }
 
-// ImportReader imports what r gives, as Import does; origin tells where it
-// came from.
-func (s *Store) ImportReader(ctx context.Context, name, origin string, r io.Reader) (_ Kernel, err error) {
-	if err := os.MkdirAll(s.Dir, 0o755); err != nil {
-		return Kernel{}, fmt.Errorf("import kernel %s: %w", origin, err)
-	}
-	f, err := os.CreateTemp(s.Dir, tempPattern)
-	if err != nil {
-		return Kernel{}, fmt.Errorf("import kernel %s: %w", origin, err)
-	}
-	defer func() { err = both(err, os.Remove(f.Name())) }()
-	_, err = io.Copy(f, limited(ctx, r))
-	if err := both(err, f.Close()); err != nil {
-		return Kernel{}, fmt.Errorf("import kernel %s: %w", origin, err)
-	}
-	return s.importFile(ctx, name, f.Name(), origin)
-}
-
+// importFile imports the file at path; origin tells where it came from.
 func (s *Store) importFile(ctx context.Context, name, path, origin string) (_ Kernel, err error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -89,7 +69,7 @@ func (s *Store) add(ctx context.Context, name, origin string, fill func(*draft) 
 	if err := os.MkdirAll(s.Dir, 0o755); err != nil {
 		return Kernel{}, err
 	}
-	s.sweep()
+	sweep(s.Dir)
 	d := draft{}
 	if d.dir, err = os.MkdirTemp(s.Dir, tempPattern); err != nil {
 		return Kernel{}, err
@@ -211,19 +191,9 @@ func (d *draft) finish(origin string) (string, error) {
 	return digest, atomicfile.WriteFile(filepath.Join(d.dir, "info.json"), append(b, '\n'), 0o644)
 }
 
-// sweep removes what imports that were killed left, a day later. What it
-// can't remove, the next one may.
-func (s *Store) sweep() {
-	old, err := filepath.Glob(filepath.Join(globQuote(s.Dir), tempPattern))
-	if err != nil {
-		return
-	}
-	for _, p := range old {
-		if fi, err := os.Lstat(p); err == nil && time.Since(fi.ModTime()) > tempStale {
-			_ = os.RemoveAll(p)
-		}
-	}
-}
+// sweep removes what was left in a folder of ours by who was killed, a day
+// later. It is a courtesy: what it can't remove, the next one may.
+func sweep(dir string) { _ = atomicfile.Sweep(dir, atomicfile.Prefix, atomicfile.Stale) }
 
 // limited stops reading when ctx ends, and fails above maxUnpacked bytes.
 func limited(ctx context.Context, r io.Reader) io.Reader {

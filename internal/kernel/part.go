@@ -39,19 +39,9 @@ func (m partMeta) validator() string {
 
 func openPart(ctx context.Context, addr, dir string) (*part, error) {
 	p := &part{path: filepath.Join(dir, sum([]byte(addr))[:32]+".part")}
-	for {
-		f, err := lock(ctx, p.path)
-		if err != nil {
-			return nil, err
-		}
-		if same(f, p.path) {
-			p.file = f
-			break
-		}
-		// Whoever had the lock has finished, and removed the file.
-		if err := f.Close(); err != nil {
-			return nil, err
-		}
+	var err error
+	if p.file, err = atomicfile.LockFile(ctx, p.path); err != nil {
+		return nil, err
 	}
 	b, err := os.ReadFile(p.metaPath())
 	if err == nil {
@@ -62,16 +52,6 @@ func openPart(ctx context.Context, addr, dir string) (*part, error) {
 		p.meta = partMeta{Version: 1, URL: addr}
 	}
 	return p, nil
-}
-
-// same reports whether f is still what is at path.
-func same(f *os.File, path string) bool {
-	a, err := f.Stat()
-	if err != nil {
-		return false
-	}
-	b, err := os.Stat(path)
-	return err == nil && os.SameFile(a, b)
 }
 
 func (p *part) metaPath() string { return strings.TrimSuffix(p.path, ".part") + ".json" }

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/fakecracker/fakecracker/internal/atomicfile"
 )
 
 // wantEmpty checks that a failed import left nothing but the lock.
@@ -63,9 +65,9 @@ func TestStore(t *testing.T) {
 	if _, err := s.Import(ctx, "second", writeFile(t, file)); err != nil {
 		t.Fatal(err)
 	}
-	other, err := s.ImportReader(ctx, "", "somewhere", bytes.NewReader(netbsdAMD64().build()))
-	if err != nil || other.Origin != "somewhere" || len(other.Names) != 0 {
-		t.Fatalf("ImportReader = %+v, %v", other, err)
+	other, err := s.Import(ctx, "", writeFile(t, netbsdAMD64().build()))
+	if err != nil || len(other.Names) != 0 {
+		t.Fatalf("Import = %+v, %v", other, err)
 	}
 	ks, err := s.List()
 	if err != nil || len(ks) != 2 {
@@ -221,13 +223,13 @@ func TestStoreDamage(t *testing.T) {
 
 func TestSweep(t *testing.T) {
 	s := Store{Dir: t.TempDir()}
-	old, fresh := filepath.Join(s.Dir, ".tmp-old"), filepath.Join(s.Dir, ".tmp-fresh")
+	old, fresh := filepath.Join(s.Dir, atomicfile.Prefix+"old"), filepath.Join(s.Dir, atomicfile.Prefix+"fresh")
 	for _, d := range []string{old, fresh} {
 		if err := os.Mkdir(d, 0o700); err != nil {
 			t.Fatal(err)
 		}
 	}
-	then := time.Now().Add(-2 * tempStale)
+	then := time.Now().Add(-2 * atomicfile.Stale)
 	if err := os.Chtimes(old, then, then); err != nil {
 		t.Fatal(err)
 	}
