@@ -135,7 +135,7 @@ func runProber(ctx context.Context, program, accel, rom string, limit time.Durat
 	defer runtime.UnlockOSThread()
 	var stderr messages
 	cmd := exec.CommandContext(ctx, program,
-		"-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-M", "pc-i440fx-7.2",
+		"-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-M", pcVersion,
 		"-accel", accel, "-cpu", cpu("amd64"), "-m", "16", "-bios", rom,
 		"-device", fmt.Sprintf("isa-debug-exit,iobase=%#x,iosize=1", proberPort))
 	cmd.Stderr = &stderr

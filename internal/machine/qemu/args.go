@@ -80,8 +80,11 @@ func arguments(m machine.Machine, b backends) []string {
 	return append(a, devices(m, b)...)
 }
 
-// board returns -M's value. The pc is of the first version that has
-// -netdev stream; all later ones still know it. microvm has no versions.
+// pcVersion is the pc of the first QEMU that has -netdev stream; all later ones
+// still know it.
+const pcVersion = "pc-i440fx-7.2"
+
+// board returns -M's value. microvm has no versions.
 // Without SMM, HPET, vmport, the keyboard controller, or with a strict boot
 // order, a kernel's first byte came no sooner (75 ms after exec under TCG), so
 // the board is left as it is.
@@ -93,9 +96,9 @@ func board(m machine.Machine) string {
 		return "microvm,rtc=on,memory-backend=m0"
 	}
 	if m.NoACPI {
-		return "pc-i440fx-7.2,acpi=off,memory-backend=m0"
+		return pcVersion + ",acpi=off,memory-backend=m0"
 	}
-	return "pc-i440fx-7.2,memory-backend=m0"
+	return pcVersion + ",memory-backend=m0"
 }
 
 // cpu returns -cpu's value: fixed models, which all hosts with an accelerator

@@ -116,6 +116,14 @@ func TestCommand(t *testing.T) {
 	golden(t, "command-netbsd-i386-pc", got)
 }
 
+func TestCommandIPv6(t *testing.T) {
+	m := sample(t, machine.NetBSD, "i386", machine.TypePC)
+	_, err := Command(m, Paste{Ports: []Forward{{HostAddr: "::1", HostPort: 8081, GuestPort: 80}}})
+	if err == nil || !strings.Contains(err.Error(), "IPv6 address ::1") {
+		t.Errorf("error %v; want that QEMU can't publish on ::1", err)
+	}
+}
+
 // A pasted command runs, through a shell, and ends with its guest.
 func TestCommandRuns(t *testing.T) {
 	m := testMachine(t, "hello\r\n", powerOff)

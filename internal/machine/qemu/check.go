@@ -5,7 +5,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 
 	"github.com/fakecracker/fakecracker/internal/machine"
@@ -17,7 +16,20 @@ const (
 	linuxLine  = 2047 // COMMAND_LINE_SIZE, arch/x86/include/asm/setup.h
 )
 
-var validID = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9-]{0,30}$`)
+// longestID is how long a device's name may be: "-dev" and the like are added,
+// and block nodes have names of up to 31 bytes.
+const longestID = 20
+
+// validID says whether id is letters, digits and '-', a letter first.
+func validID(id string) bool {
+	for i, b := range []byte(id) {
+		letter := b >= 'A' && b <= 'Z' || b >= 'a' && b <= 'z'
+		if !letter && (i == 0 || b != '-' && (b < '0' || b > '9')) {
+			return false
+		}
+	}
+	return id != "" && len(id) <= longestID
+}
 
 // check refuses what QEMU would refuse less clearly, and what it would accept
 // for something else than was meant.
@@ -86,8 +98,8 @@ func regular(path string) error {
 func checkDevices(m machine.Machine) error {
 	seen := map[string]bool{}
 	fresh := func(id string) error {
-		if !validID.MatchString(id) {
-			return fmt.Errorf("device name %q: letters, digits and '-' only, a letter first", id)
+		if !validID(id) {
+			return fmt.Errorf("device name %q: letters, digits and '-' only, a letter first, and %d at most", id, longestID)
 		}
 		if seen[id] {
 			return fmt.Errorf("two devices are named %q", id)

@@ -38,6 +38,11 @@ func Command(m machine.Machine, p Paste) ([]string, error) {
 	if err := checkKernel(m, kernel); err != nil {
 		return nil, fmt.Errorf("command for machine %s: %w", m.Name, err)
 	}
+	for _, f := range p.Ports {
+		if strings.Contains(f.HostAddr, ":") {
+			return nil, fmt.Errorf("command for machine %s: QEMU's user network can't publish on the IPv6 address %s: give an IPv4 address", m.Name, f.HostAddr)
+		}
+	}
 	program := p.Program
 	if program == "" {
 		program = map[string]string{"i386": "qemu-system-i386", "amd64": "qemu-system-x86_64"}[m.Arch]

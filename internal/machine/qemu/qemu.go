@@ -9,6 +9,7 @@
 package qemu
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -117,10 +118,33 @@ func (d *Driver) program(arch string) (string, error) {
 	}
 	for _, name := range names {
 		if p, err := exec.LookPath(filepath.Join(d.Dir, name)); err == nil {
-			return filepath.Abs(p)
+			p, err := filepath.Abs(p)
+			return behindWrapper(p), err
 		}
 	}
 	return "", &NotFoundError{Program: names[0]}
+}
+
+// behindWrapper returns the program that program starts, if it is Debian's
+// script, which looks for options of Xen and then starts
+// ../libexec/<its name>; else program itself. That saves a shell at each
+// start, and the real program's size and time are what tells one QEMU from
+// another.
+func behindWrapper(program string) string {
+	const longest = 4096 // the script has 700 bytes
+	real := filepath.Join(filepath.Dir(program), "..", "libexec", filepath.Base(program))
+	fi, err := os.Stat(program)
+	if err != nil || fi.Size() > longest {
+		return program
+	}
+	script, err := os.ReadFile(program)
+	if err != nil || !bytes.HasPrefix(script, []byte("#!")) || !bytes.Contains(script, []byte("\nexe="+real+"\n")) {
+		return program
+	}
+	if _, err := exec.LookPath(real); err != nil {
+		return program
+	}
+	return real
 }
 
 // A NotFoundError says that QEMU is not there.

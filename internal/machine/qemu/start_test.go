@@ -74,6 +74,24 @@ func TestStartWithoutQEMU(t *testing.T) {
 	}
 }
 
+// What a QEMU that is too old says of the board is turned into what to do.
+func TestStartOldQEMU(t *testing.T) {
+	m := testMachine(t, "", halt)
+	program, err := new(Driver).program(m.Arch)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := Driver{Dir: t.TempDir()}
+	script := "#!/bin/sh\nexec " + program + " \"$@\" -M pc-i440fx-99.9\n"
+	if err := os.WriteFile(filepath.Join(d.Dir, "qemu-system-i386"), []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	_, err = d.Start(t.Context(), m, Options{})
+	if err == nil || !strings.Contains(err.Error(), "install QEMU 7.2 or newer") {
+		t.Errorf("error %v; want that QEMU is too old", err)
+	}
+}
+
 // The 64-bit QEMU stands in for the 32-bit one.
 func TestStartI386UnderX8664(t *testing.T) {
 	dir := t.TempDir()

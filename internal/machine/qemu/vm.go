@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os/exec"
 	"runtime"
+	"strings"
 	"sync"
 	"time"
 
@@ -118,6 +119,9 @@ func (vm *VM) abort(ctx context.Context, err error) error {
 	vm.Kill()
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
+	}
+	if strings.Contains(vm.stderr.text(), "unsupported machine type") {
+		return fmt.Errorf("this QEMU doesn't know the machine %s: install QEMU 7.2 or newer", pcVersion)
 	}
 	if last := vm.stderr.last(); last != "" {
 		return errors.New(last)
