@@ -78,13 +78,15 @@ func (g guest) missing(home string) string {
 	return ""
 }
 
-// condition answers a script's [button] and [debian].
+// condition answers the scripts' [button], [debian] and [userns].
 func (g guest) condition(cond string) (bool, error) {
 	switch cond {
 	case "button":
 		return g.button, nil
 	case "debian":
 		return g.goos == "linux", nil
+	case "userns":
+		return exec.Command("unshare", "-Urm", "true").Run() == nil, nil
 	}
 	return false, fmt.Errorf("unknown condition %q", cond)
 }

@@ -164,7 +164,11 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	ts.Setenv("OLDPATH", ts.Getenv("PATH"))
 	ts.Setenv("PATH", path)
-	err = ts.Exec(filepath.Join(bin, args[0]), args[1:]...)
+	program := args[0]
+	if strings.HasPrefix(program, "fakecracker") || strings.HasPrefix(program, "guest") {
+		program = filepath.Join(bin, program)
+	}
+	err = ts.Exec(program, args[1:]...)
 	ts.Setenv("PATH", ts.Getenv("OLDPATH"))
 	var exit *exec.ExitError
 	code := 0
