@@ -124,17 +124,23 @@ func (a *apt) take(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := flock(ctx, a.lock); err != nil {
+		return errors.Join(err, a.lock.Close())
+	}
+	return nil
+}
+
+// flock locks f against other processes and other openings of the file, until
+// f is closed. It waits for whoever has the lock.
+func flock(ctx context.Context, f *os.File) error {
 	for {
-		err := unix.Flock(int(a.lock.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-		if err == nil {
-			return nil
-		}
+		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 		if !errors.Is(err, unix.EWOULDBLOCK) {
-			return errors.Join(err, a.lock.Close())
+			return err
 		}
 		select {
 		case <-ctx.Done():
-			return errors.Join(ctx.Err(), a.lock.Close())
+			return ctx.Err()
 		case <-time.After(50 * time.Millisecond):
 		}
 	}

@@ -12,7 +12,7 @@ import (
 // Fetch downloads those packages that aren't at hand. apt verifies them
 // against its signed lists; the digest is checked once more by Tree.
 func (s *Source) Fetch(ctx context.Context, pkgs []Package) (err error) {
-	missing, size := s.missing(pkgs)
+	missing, _ := s.missing(pkgs)
 	if len(missing) == 0 {
 		return nil
 	}
@@ -28,6 +28,11 @@ func (s *Source) Fetch(ctx context.Context, pkgs []Package) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, a.Close()) }()
+	// Another process may have got them while this one waited.
+	missing, size := s.missing(missing)
+	if len(missing) == 0 {
+		return nil
+	}
 	s.progress(fmt.Sprintf("download %d packages, %.1f MB", len(missing), float64(size)/1e6))
 	if err := a.download(ctx, dir, missing); err != nil {
 		// A version that was replaced in the archive is gone from it: the
@@ -61,10 +66,11 @@ func (a *apt) download(ctx context.Context, dir string, pkgs []Package) error {
 // the sum of their sizes.
 func (s *Source) missing(pkgs []Package) (missing []Package, size int64) {
 	for _, p := range pkgs {
-		if _, err := os.Stat(s.unpacked(p)); err == nil {
+		// In this order: a .deb goes only once its files are there.
+		if fi, err := os.Stat(s.deb(p)); err == nil && fi.Size() == p.Size {
 			continue
 		}
-		if fi, err := os.Stat(s.deb(p)); err == nil && fi.Size() == p.Size {
+		if _, err := os.Stat(s.unpacked(p)); err == nil {
 			continue
 		}
 		missing = append(missing, p)

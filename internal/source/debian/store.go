@@ -81,26 +81,42 @@ func (s *Source) loadOne(ctx context.Context, p Package) (index, error) {
 	if !errors.Is(err, os.ErrNotExist) {
 		s.log().Warn("unpack again", "package", p.Name, "err", err)
 	}
-	s.progress("unpack " + p.String())
-	if err := unpack(ctx, s.deb(p), s.unpacked(p), p.SHA256); err != nil {
+	f, err := os.Open(s.deb(p))
+	if errors.Is(err, os.ErrNotExist) {
+		return readStore(s.unpacked(p)) // another process has unpacked and removed it
+	}
+	if err != nil {
 		return index{}, err
 	}
-	if err := os.Remove(s.deb(p)); err != nil { // all of it is in the other file
+	x, err = s.unpackLocked(ctx, p, f)
+	return x, errors.Join(err, f.Close())
+}
+
+// unpackLocked unpacks the package that f has open, unless another process
+// does so meanwhile: the lock is on the .deb itself, which goes with it.
+func (s *Source) unpackLocked(ctx context.Context, p Package, f *os.File) (index, error) {
+	if err := flock(ctx, f); err != nil {
+		return index{}, fmt.Errorf("lock %s: %w", f.Name(), err)
+	}
+	if x, err := readStore(s.unpacked(p)); err == nil {
+		return x, nil
+	}
+	s.progress("unpack " + p.String())
+	if err := unpack(ctx, f, s.unpacked(p), p.SHA256); err != nil {
+		return index{}, err
+	}
+	// All of it is in the other file.
+	if err := os.Remove(s.deb(p)); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return index{}, err
 	}
 	return readStore(s.unpacked(p))
 }
 
-// unpack makes the file at to from the package at deb, whose bytes must have
-// the SHA-256 digest.
-func unpack(ctx context.Context, deb, to, digest string) (err error) {
-	f, err := os.Open(deb)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, f.Close()) }()
+// unpack makes the file at to from the package deb, whose bytes must have the
+// SHA-256 digest.
+func unpack(ctx context.Context, deb *os.File, to, digest string) error {
 	h := sha256.New()
-	r := io.TeeReader(f, h)
+	r := io.TeeReader(deb, h)
 	return atomicfile.Write(to, 0o644, func(w io.Writer) error {
 		bw := bufio.NewWriterSize(w, 1<<18)
 		st := &storer{w: bw}
@@ -112,7 +128,7 @@ func unpack(ctx context.Context, deb, to, digest string) (err error) {
 			return err
 		}
 		if got := hex.EncodeToString(h.Sum(nil)); got != digest {
-			return fmt.Errorf("%s has SHA256 %s, not %s: remove it and try again", deb, got, digest)
+			return fmt.Errorf("%s has SHA256 %s, not %s: remove it and try again", deb.Name(), got, digest)
 		}
 		if err := st.finish(index{Version: formatVersion, Control: c, Entries: st.entries}); err != nil {
 			return err

@@ -4,9 +4,11 @@ import (
 	"archive/tar"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -118,6 +120,33 @@ func TestTreeUnpacksDamagedAgain(t *testing.T) {
 		if _, _, err := s.Tree(t.Context(), []Package{p}); err != nil {
 			t.Errorf("with %.20q: %v", damage, err)
 		}
+	}
+}
+
+// TestTreeInParallel has Sources unpack the same packages at a time, as runs
+// of the same ship do.
+func TestTreeInParallel(t *testing.T) {
+	first := &Source{Dir: t.TempDir()}
+	var pkgs []Package
+	for i := range 20 {
+		name := fmt.Sprintf("x%d", i)
+		ctl := map[string]string{"control": "Package: " + name + "\n"}
+		pkgs = append(pkgs, download(t, first, name, makeDeb(t, ".gz", ctl, base)))
+	}
+	errs := make([]error, 4)
+	var all sync.WaitGroup
+	for i := range errs {
+		all.Go(func() {
+			s := &Source{Dir: first.Dir}
+			_, _, errs[i] = s.Tree(t.Context(), pkgs)
+		})
+	}
+	all.Wait()
+	if err := errors.Join(errs...); err != nil {
+		t.Error(err)
+	}
+	if missing, size := first.missing(pkgs); len(missing) > 0 || size > 0 {
+		t.Errorf("%v are missing", missing)
 	}
 }
 
