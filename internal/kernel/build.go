@@ -108,7 +108,7 @@ func (b *build) findConfig() error {
 		path, b.ConfigFile = abs, abs
 	}
 	b.name = filepath.Base(path)
-	if !nameForm.MatchString(b.name) {
+	if !isName(b.name) {
 		return fmt.Errorf("%q can't be a configuration's name", b.name)
 	}
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {

@@ -3,7 +3,6 @@ package kernel
 import (
 	"fmt"
 	"io"
-	"regexp"
 	"strings"
 )
 
@@ -49,8 +48,6 @@ const (
 	kernelsMark = "Kernels built from "
 )
 
-var kernelLine = regexp.MustCompile(`^\s*(/\S+/netbsd)$`)
-
 // buildLog is build.sh's output: it goes to the log, and is looked through
 // for steps and results.
 type buildLog struct {
@@ -90,8 +87,8 @@ func (l *buildLog) flush() {
 	if !ok {
 		return
 	}
-	if m := kernelLine.FindStringSubmatch(step); m != nil {
-		l.kernels = append(l.kernels, m[1])
+	if path := strings.TrimLeft(step, " \t"); isKernelPath(path) {
+		l.kernels = append(l.kernels, path)
 		return
 	}
 	if step = strings.TrimSpace(step); step == "." || strings.HasPrefix(step, kernelsMark) {
@@ -100,4 +97,10 @@ func (l *buildLog) flush() {
 	if l.step = step; l.progress != nil {
 		l.progress(step)
 	}
+}
+
+// isKernelPath reports whether a step's text is the path of a kernel.
+func isKernelPath(s string) bool {
+	dir, ok := strings.CutSuffix(s, "/netbsd")
+	return ok && len(dir) > 1 && dir[0] == '/' && !strings.ContainsAny(dir, " \t")
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -188,14 +187,23 @@ func (d *declarations) names(to map[string]bool, rest string) {
 	}
 }
 
-var locators = regexp.MustCompile(`\{[^}]*\}`)
-
 // nameAndAttrs reads "name [{locators}] [: attribute, …]". Braces make the
 // name an interface attribute of its own.
 func nameAndAttrs(rest string) (string, []string) {
-	rest = locators.ReplaceAllString(rest, " ")
+	rest = dropLocators(rest)
 	name, list, _ := strings.Cut(rest, ":")
 	return strings.TrimSpace(name), splitList(strings.ReplaceAll(list, "\t", " "))
+}
+
+func dropLocators(s string) string {
+	for {
+		before, inside, opened := strings.Cut(s, "{")
+		_, after, closed := strings.Cut(inside, "}")
+		if !opened || !closed {
+			return s
+		}
+		s = before + " " + after
+	}
 }
 
 // attachment reads "name at place, … [with name] [: attributes]".

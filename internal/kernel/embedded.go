@@ -2,7 +2,6 @@ package kernel
 
 import (
 	"bytes"
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -101,24 +100,38 @@ func stripComment(line string) string {
 	return line
 }
 
-var visEscape = regexp.MustCompile(`\\([0-7]{3}|\^.|.)`)
-
 // unvis undoes the encodings of vis(3) that a configuration can hold.
 func unvis(s string) string {
 	if !strings.Contains(s, `\`) {
 		return s
 	}
-	return visEscape.ReplaceAllStringFunc(s, func(e string) string {
-		switch e = e[1:]; {
-		case len(e) == 3:
-			return string([]byte{(e[0]-'0')<<6 | (e[1]-'0')<<3 | (e[2] - '0')})
-		case e[0] == '^' && len(e) > 1:
-			return string([]byte{e[1] & 0x1f})
-		case e == "t":
-			return "\t"
-		case e == "s":
-			return " "
+	var text strings.Builder
+	for {
+		before, rest, ok := strings.Cut(s, `\`)
+		text.WriteString(before)
+		if !ok {
+			return text.String()
 		}
-		return e
-	})
+		c, n := unescape(rest)
+		text.WriteByte(c)
+		s = rest[n:]
+	}
+}
+
+// unescape returns the byte that s, which stood after a backslash, starts
+// with, and of how many it is made.
+func unescape(s string) (byte, int) {
+	switch {
+	case s == "":
+		return '\\', 0
+	case len(s) >= 3 && madeOf(s[:3], "01234567"):
+		return (s[0]-'0')<<6 | (s[1]-'0')<<3 | (s[2] - '0'), 3
+	case s[0] == '^' && len(s) > 1:
+		return s[1] & 0x1f, 2
+	case s[0] == 't':
+		return '\t', 1
+	case s[0] == 's':
+		return ' ', 1
+	}
+	return s[0], 1
 }

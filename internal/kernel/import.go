@@ -63,7 +63,7 @@ type draft struct {
 
 // add builds a kernel's folder with fill and puts it in its place.
 func (s *Store) add(ctx context.Context, name, origin string, fill func(*draft) error) (_ Kernel, err error) {
-	if name != "" && !nameForm.MatchString(name) {
+	if name != "" && !isName(name) {
 		return Kernel{}, fmt.Errorf("%q can't be a kernel's name (letters, digits, and . _ + - after the first)", name)
 	}
 	if err := os.MkdirAll(s.Dir, 0o755); err != nil {

@@ -4,7 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"path"
-	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -44,8 +44,6 @@ func Names() []string {
 // linuxName is the kernel whose fetch goes through Packages.
 const linuxName = "linux"
 
-var netbsdName = regexp.MustCompile(`^netbsd-(\d+)(\.\d+){0,2}-(i386|amd64)(-microvm)?$`)
-
 // place is where a kernel's file and its checksum are.
 type place struct {
 	bases []string // addresses or folders, tried until one has it
@@ -62,18 +60,17 @@ func (o FetchOptions) locate(name string) (place, error) {
 	case "smol-amd64":
 		return place{[]string{smol}, "netbsd-SMOL", "netbsd-SMOL.sha256"}, nil
 	}
-	m := netbsdName.FindStringSubmatch(name)
-	if m == nil {
+	words := strings.Split(name, "-")
+	if !isNetBSDName(words) {
 		return place{}, unknownRemote(name)
 	}
-	words := strings.Split(name, "-")
 	version, arch, config := words[1], words[2], "GENERIC"
-	if m[4] != "" {
+	if len(words) == 4 {
 		config = "MICROVM"
 	}
 	p := place{bases: []string{DefaultMirror, DefaultArchive}}
 	folder := "NetBSD-" + version
-	if m[2] == "" {
+	if !strings.Contains(version, ".") { // a branch
 		p.bases, folder = []string{DefaultDaily}, "netbsd-"+version+"/latest"
 	}
 	if o.Mirror != "" {
@@ -82,6 +79,17 @@ func (o FetchOptions) locate(name string) (place, error) {
 	dir := path.Join(folder, arch, "binary/kernel")
 	p.file, p.sums = dir+"/netbsd-"+config+".gz", dir+"/SHA512"
 	return p, nil
+}
+
+// isNetBSDName reports whether the words are netbsd-VERSION-ARCH or
+// netbsd-VERSION-ARCH-microvm.
+func isNetBSDName(words []string) bool {
+	if len(words) < 3 || len(words) > 4 || words[0] != "netbsd" || len(words) == 4 && words[3] != "microvm" {
+		return false
+	}
+	numbers := strings.Split(words[1], ".")
+	noNumber := func(s string) bool { return !madeOf(s, digits) }
+	return len(numbers) <= 3 && !slices.ContainsFunc(numbers, noNumber) && (words[2] == "i386" || words[2] == "amd64")
 }
 
 func unknownRemote(name string) error {

@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"maps"
@@ -59,13 +60,13 @@ func (f *elfFile) symbolFacts() (symbolFacts, error) {
 	s := symbolFacts{special: map[string]uint64{}}
 	var err error
 	s.found, err = f.symbols(func(name []byte, value uint64) bool {
-		n := string(name)
-		if d, ok := drivers[n]; ok {
+		// No string is made of a name that says nothing: there are thousands.
+		if d, ok := drivers[string(name)]; ok {
 			s.drivers = append(s.drivers, d)
-		} else if specialSymbols[n] {
-			s.special[n] = value
-		} else if fs, ok := strings.CutSuffix(n, "_vfsops"); ok && fs != "dead" {
-			s.filesystems = append(s.filesystems, fs)
+		} else if specialSymbols[string(name)] {
+			s.special[string(name)] = value
+		} else if fs, ok := bytes.CutSuffix(name, []byte("_vfsops")); ok && string(fs) != "dead" {
+			s.filesystems = append(s.filesystems, string(fs))
 		}
 		return true
 	})

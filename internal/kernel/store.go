@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -73,12 +72,6 @@ type index struct {
 	Names   map[string]string `json:"names"` // name to digest
 }
 
-var (
-	nameForm   = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._+-]{0,63}$`)
-	digestForm = regexp.MustCompile(`^[0-9a-f]{64}$`)
-	prefixForm = regexp.MustCompile(`^[0-9a-f]{4,64}$`)
-)
-
 // List returns all kernels, by name and then digest. There are none in a
 // store that does not exist.
 func (s *Store) List() ([]Kernel, error) {
@@ -92,7 +85,7 @@ func (s *Store) List() ([]Kernel, error) {
 	}
 	var ks []Kernel
 	for _, e := range entries {
-		if !digestForm.MatchString(e.Name()) {
+		if !isDigest(e.Name()) {
 			continue
 		}
 		k, err := s.load(e.Name(), ix)
@@ -128,14 +121,14 @@ func (s *Store) find(name string, ix index) (string, error) {
 		return d, nil
 	}
 	prefix := strings.TrimPrefix(name, "sha256:")
-	if !prefixForm.MatchString(prefix) {
+	if !isPrefix(prefix) {
 		return "", s.unknown(name, ix)
 	}
 	found, err := filepath.Glob(filepath.Join(globQuote(s.Dir), prefix+"*"))
 	if err != nil {
 		return "", fmt.Errorf("look for kernel %s: %w", name, err)
 	}
-	found = slices.DeleteFunc(found, func(p string) bool { return !digestForm.MatchString(filepath.Base(p)) })
+	found = slices.DeleteFunc(found, func(p string) bool { return !isDigest(filepath.Base(p)) })
 	switch len(found) {
 	case 0:
 		return "", s.unknown(name, ix)
@@ -251,7 +244,7 @@ func (s *Store) readIndex() (index, error) {
 		return ix, fmt.Errorf("read the kernels' names: %s has version %d; this program knows 1", s.indexPath(), ix.Version)
 	}
 	for name, digest := range ix.Names {
-		if !digestForm.MatchString(digest) {
+		if !isDigest(digest) {
 			return ix, fmt.Errorf("read the kernels' names: %s gives %q a digest that is none", s.indexPath(), name)
 		}
 	}
