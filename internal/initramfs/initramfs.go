@@ -12,11 +12,12 @@ import (
 	"strings"
 )
 
-// A File is one entry of the archive. Times are those of 1970 and the owner
-// is root, so that the same files give the same bytes.
+// A File is one entry of the archive: a regular file, a folder or a character
+// device. Times are those of 1970 and the owner is root, so that the same
+// files give the same bytes.
 type File struct {
 	// Path is relative to the root, without a leading slash: "dev/console".
-	// Folders above it that are not listed before it are made, mode 0755.
+	// The folder that it is in stands before it.
 	Path string
 	Mode fs.FileMode // type and permission bits
 
@@ -25,25 +26,21 @@ type File struct {
 	Open func() (io.ReadCloser, error)
 	Size int64
 
-	Link         string // a symbolic link's target
 	Major, Minor uint32 // of a device
 }
 
 // Unix file types (sys/stat.h), as the header's mode has them.
 const (
-	typeFIFO    = 0o010000
 	typeChar    = 0o020000
 	typeFolder  = 0o040000
-	typeBlock   = 0o060000
 	typeRegular = 0o100000
-	typeLink    = 0o120000
 )
 
 const trailer = "TRAILER!!!"
 
 // Write writes the archive of files, in their order, to w.
 func Write(w io.Writer, files []File) error {
-	a := &archive{w: bufio.NewWriterSize(w, 64<<10), have: map[string]bool{".": true}}
+	a := &archive{w: bufio.NewWriterSize(w, 64<<10), have: map[string]bool{}, folders: map[string]bool{".": true}}
 	for _, f := range files {
 		if err := a.add(f); err != nil {
 			return fmt.Errorf("write %s into the initramfs: %w", f.Path, err)
@@ -59,9 +56,9 @@ func Write(w io.Writer, files []File) error {
 }
 
 type archive struct {
-	w     *bufio.Writer
-	inode uint32
-	have  map[string]bool // paths written
+	w             *bufio.Writer
+	inode         uint32
+	have, folders map[string]bool // paths written
 }
 
 func (a *archive) add(f File) error {
@@ -71,24 +68,9 @@ func (a *archive) add(f File) error {
 	if a.have[f.Path] {
 		return errors.New("the path was there already")
 	}
-	if err := a.folders(path.Dir(f.Path)); err != nil {
-		return err
+	if !a.folders[path.Dir(f.Path)] {
+		return errors.New("the folder that it is in does not stand before it")
 	}
-	return a.put(f)
-}
-
-// folders makes dir and those above it.
-func (a *archive) folders(dir string) error {
-	if a.have[dir] {
-		return nil
-	}
-	if err := a.folders(path.Dir(dir)); err != nil {
-		return err
-	}
-	return a.put(File{Path: dir, Mode: fs.ModeDir | 0o755})
-}
-
-func (a *archive) put(f File) error {
 	h, err := headerOf(f)
 	if err != nil {
 		return err
@@ -99,7 +81,7 @@ func (a *archive) put(f File) error {
 	}
 	a.inode++
 	h.inode = a.inode
-	a.have[f.Path] = true
+	a.have[f.Path], a.folders[f.Path] = true, f.Mode.IsDir()
 	return errors.Join(a.entry(h, f.Path, content), content.Close())
 }
 
@@ -147,7 +129,7 @@ func (a *archive) pad(n int) error {
 }
 
 func headerOf(f File) (header, error) {
-	h := header{links: 1, mode: permissions(f.Mode)}
+	h := header{links: 1, mode: uint32(f.Mode.Perm())}
 	switch f.Mode.Type() {
 	case 0:
 		size := int64(len(f.Data))
@@ -162,42 +144,17 @@ func headerOf(f File) (header, error) {
 	case fs.ModeDir:
 		h.mode |= typeFolder
 		h.links = 2
-	case fs.ModeSymlink:
-		h.mode |= typeLink
-		h.size = uint32(len(f.Link))
-	case fs.ModeDevice:
-		h.mode |= typeBlock
-		h.major, h.minor = f.Major, f.Minor
 	case fs.ModeDevice | fs.ModeCharDevice:
 		h.mode |= typeChar
 		h.major, h.minor = f.Major, f.Minor
-	case fs.ModeNamedPipe:
-		h.mode |= typeFIFO
 	default:
-		return h, fmt.Errorf("an archive can't hold a %s", f.Mode.Type())
+		return h, fmt.Errorf("mode %s: only regular files, folders and character devices are written", f.Mode)
 	}
 	return h, nil
 }
 
-func permissions(m fs.FileMode) uint32 {
-	mode := uint32(m.Perm())
-	for bit, unix := range map[fs.FileMode]uint32{
-		fs.ModeSetuid: 0o4000,
-		fs.ModeSetgid: 0o2000,
-		fs.ModeSticky: 0o1000,
-	} {
-		if m&bit != 0 {
-			mode |= unix
-		}
-	}
-	return mode
-}
-
 func contentOf(f File) (io.ReadCloser, error) {
-	switch {
-	case f.Mode.Type() == fs.ModeSymlink:
-		return io.NopCloser(strings.NewReader(f.Link)), nil
-	case f.Mode.IsRegular() && f.Open != nil:
+	if f.Mode.IsRegular() && f.Open != nil {
 		return f.Open()
 	}
 	return io.NopCloser(bytes.NewReader(f.Data)), nil

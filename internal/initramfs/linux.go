@@ -25,6 +25,7 @@ func Linux(w io.Writer, agent []byte, modules []string) error {
 		{Path: "sys", Mode: fs.ModeDir | 0o755},
 		{Path: "root", Mode: fs.ModeDir | 0o755},
 		{Path: "init", Mode: 0o755, Data: agent},
+		{Path: "modules", Mode: fs.ModeDir | 0o755},
 	}
 	var list strings.Builder
 	for i, name := range modules {
