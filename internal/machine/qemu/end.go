@@ -2,9 +2,9 @@ package qemu
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -20,85 +20,46 @@ const (
 	endLines   = 10       // lines of the console in an End
 )
 
-// The last words of a kernel get time to come: until the console was silent
-// for so long, but not for ever.
-const (
-	silence  = 200 * time.Millisecond
-	patience = 2 * time.Second
-)
-
-// listen reads the console to its end, and ends a machine whose kernel has
-// stopped or, where there is a watchdog, has never said a word. Both limits
-// are deadlines of the reads.
+// listen reads the console to its end.
 func (vm *VM) listen() {
-	con, w := vm.wiring.con, newWatch(vm.machine.OS)
+	con := vm.wiring.con
 	defer con.Close()
-	if vm.opts.Watchdog > 0 && vm.machine.Accel != "tcg" {
-		vm.deadline(vm.opts.Watchdog)
-	}
-	var stopped time.Time
 	buf := make([]byte, 32<<10)
 	for {
 		n, err := con.Read(buf)
 		if n > 0 {
-			vm.hear(buf[:n], w)
+			vm.console.keep(buf[:n])
+			vm.judge.hear(buf[:n])
+			vm.relay.put(buf[:n])
+			vm.judge.release()
 		}
-		switch {
-		case errors.Is(err, os.ErrDeadlineExceeded):
-			vm.timeout(w)
-		case err != nil:
+		if err != nil {
 			return
-		case !w.ended() || vm.opts.KeepOnPanic:
-			vm.deadline(0)
-		default:
-			if stopped.IsZero() {
-				stopped = time.Now()
-			}
-			vm.deadline(max(1, min(silence, patience-time.Since(stopped))))
 		}
 	}
 }
 
-// deadline limits the next reads of the console; 0 takes the limit away. It
-// can fail only where the connection is closed, which the reads tell.
-func (vm *VM) deadline(d time.Duration) {
-	var t time.Time
-	if d > 0 {
-		t = time.Now().Add(d)
+// guard ends a machine whose kernel has stopped or, where there is a watchdog,
+// has never shown that it runs. ctx ends with the console.
+func (vm *VM) guard(ctx context.Context) {
+	end, due := vm.judge.run(ctx)
+	if !due {
+		return
 	}
-	_ = vm.wiring.con.SetReadDeadline(t)
-}
-
-// hear passes on what the guest wrote.
-func (vm *VM) hear(p []byte, w *watch) {
-	vm.console.keep(p)
-	if vm.opts.Console != nil {
-		if _, err := vm.opts.Console.Write(p); err != nil {
-			vm.log.Warn("pass on the console", "machine", vm.machine.Name, "error", err)
-			vm.opts.Console = nil
-		}
-	}
-	w.feed(p)
-	if w.ended() {
-		vm.find(machine.End{Reason: w.found, Detail: w.detail})
-	}
-}
-
-// timeout ends a machine that said its last word, or none at all.
-func (vm *VM) timeout(w *watch) {
-	if !w.ended() {
-		vm.find(machine.End{Reason: machine.Hung, Detail: fmt.Sprintf("nothing on the console in %v under %s", vm.opts.Watchdog, vm.machine.Accel)})
-	}
-	vm.deadline(0)
+	vm.mu.Lock()
+	vm.found = end
+	vm.mu.Unlock()
 	vm.kill()
 }
 
-func (vm *VM) find(e machine.End) {
-	vm.mu.Lock()
-	defer vm.mu.Unlock()
-	if vm.found.Reason == "" {
-		vm.found = e
-	}
+// collect waits for all that belongs to a QEMU that has ended. Who reads the
+// console gets a limited time; after it, a Write may be left that has not
+// come back.
+func (vm *VM) collect() {
+	limit := time.AfterFunc(relayGrace, vm.relay.giveUp)
+	defer limit.Stop()
+	vm.readers.Wait()
+	vm.relay.finish()
 }
 
 // finish says how the machine ended, when all else of it has.
@@ -117,20 +78,17 @@ func (vm *VM) finish(exit error) {
 	close(vm.done)
 }
 
-// reason weighs what is known. The kernel's own words come first, for a
-// machine that panicked ends by a reset or by our hand; but one that halted
-// may have powered off in the time it was given.
+// reason weighs what is known: what was found before we ended the machine,
+// then what QEMU says of the guest, and what we did. One that seemed to have
+// halted may have powered off before we got to it.
 func (vm *VM) reason(exit error) machine.End {
-	off := vm.shutdown == "guest-shutdown"
 	switch {
-	case vm.found.Reason == machine.Halted && off:
+	case vm.shutdown == "guest-shutdown":
 		return machine.End{Reason: machine.PoweredOff}
 	case vm.found.Reason != "":
 		return vm.found
-	case off:
-		return machine.End{Reason: machine.PoweredOff}
 	case vm.shutdown == "guest-reset":
-		return machine.End{Reason: machine.Rebooted}
+		return afterReset(vm.judge.lastWords())
 	case vm.shutdown == "guest-panic":
 		return machine.End{Reason: machine.Panicked}
 	case vm.shutdown == "host-signal":
@@ -139,6 +97,16 @@ func (vm *VM) reason(exit error) machine.End {
 		return machine.End{Reason: machine.Stopped}
 	}
 	return crashed(exit, vm.stderr.last())
+}
+
+// afterReset is the end of a guest that asked for a reset after its last words
+// on the console. Kernels are told to do so when they panic.
+func afterReset(last machine.End) machine.End {
+	switch last.Reason {
+	case machine.Panicked, machine.NoRoot, machine.NoInit:
+		return last
+	}
+	return machine.End{Reason: machine.Rebooted}
 }
 
 // crashed is the end of a QEMU that nobody had asked to end.

@@ -4,9 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -44,21 +42,6 @@ func TestOwner(t *testing.T) {
 		t.Fatal(err)
 	}
 	fmt.Printf("end %s\n", vm.Kill())
-}
-
-// ask gets an answer from the guest echo.
-func ask(vm *VM) error {
-	if _, err := io.WriteString(vm.Console(), "?"); err != nil {
-		return err
-	}
-	for !bytes.Contains(vm.Console().Bytes(), []byte("?")) {
-		select {
-		case <-vm.Done():
-			return errors.New(vm.Wait().String())
-		case <-time.After(time.Millisecond):
-		}
-	}
-	return nil
 }
 
 // startOwner starts a process that starts a machine, in a process group of its

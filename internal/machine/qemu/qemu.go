@@ -43,16 +43,21 @@ type Options struct {
 	// opened by their paths.
 	Drives map[string]DriveFiles
 	// Console receives what the guest writes on its serial port, from one
-	// goroutine. Slow writes slow down the guest. After an error it gets
-	// nothing more.
+	// goroutine. When 1 MiB waits for a slow Write, the guest is held up. After
+	// an error it gets nothing more. A Write that lasts longer than a second
+	// after QEMU's end is left behind: the machine ends without it, and
+	// whatever it had not got yet is dropped.
 	Console io.Writer
-	// Watchdog ends a machine as Hung that has written nothing on its
-	// console for so long after it began to run, if it runs under an
-	// accelerator. 0: no limit.
+	// Watchdog ends a machine as Hung that has shown no sign of life for so
+	// long after it began to run, if it runs under an accelerator: nothing on
+	// its console, and no call of VM.SignOfLife. 0: no limit.
 	Watchdog time.Duration
-	// KeepOnPanic leaves a machine running that has halted, panicked, or
-	// waits at a prompt of its kernel, for somebody who looks into it.
-	KeepOnPanic bool
+	// Confirm is asked before a machine is ended because of what its console
+	// says: that it has halted, panicked, or waits at a prompt of its kernel.
+	// False means that the guest is alive; the machine goes on, and what its
+	// console said is forgotten. ctx ends with the machine, or after 5 s, and
+	// Confirm must return then. nil: nobody is asked.
+	Confirm func(ctx context.Context) bool
 }
 
 // DriveFiles are a drive's files. The layer, or a raw drive's only file, must

@@ -1,7 +1,9 @@
 package qemu
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -50,10 +52,13 @@ func TestEnds(t *testing.T) {
 		{"panic and reset", "[   1.0] panic: oh no\r\n", reset, machine.Panicked, "oh no"},
 		{"debugger", "Stopped in pid 0.1 (system) at netbsd:breakpoint+0x5: leave\r\ndb{0}> ", halt, machine.InDebugger, ""},
 		{"no root", "[ 1.0968256] boot device: <unknown>\r\n[ 1.1] root device: ", halt, machine.NoRoot, "boot device: <unknown>"},
+		{"panic that powers off", "[   1.0] panic: of a service\r\n", powerOff, machine.PoweredOff, ""},
+		{"reset after a halt", "The operating system has halted.\r\nPlease press any key to reboot.\r\n", reset, machine.Rebooted, ""},
 		{"a service's panic", "panic: runtime error\r\n\r\ngoroutine 1 [running]:\r\n", powerOff, machine.PoweredOff, ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel() // most of it is waiting
 			vm := start(t, testMachine(t, tt.text, tt.then), Options{})
 			got := wait(t, vm)
 			if got.Reason != tt.reason || got.Detail != tt.detail {
@@ -101,6 +106,21 @@ func TestConsole(t *testing.T) {
 	}
 }
 
+// ask gets an answer from the guest echo.
+func ask(vm *VM) error {
+	if _, err := io.WriteString(vm.Console(), "?"); err != nil {
+		return err
+	}
+	for !bytes.Contains(vm.Console().Bytes(), []byte("?")) {
+		select {
+		case <-vm.Done():
+			return errors.New(vm.Wait().String())
+		case <-time.After(time.Millisecond):
+		}
+	}
+	return nil
+}
+
 type writerFunc func([]byte) (int, error)
 
 func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
@@ -142,32 +162,17 @@ func TestPauseAndResume(t *testing.T) {
 	}
 }
 
-func TestKeepOnPanic(t *testing.T) {
-	const text = "[   1.0] panic: look at me\r\n"
-	vm := start(t, testMachine(t, text, echo), Options{KeepOnPanic: true})
-	io.WriteString(vm.Console(), "x")
-	for !strings.HasSuffix(string(vm.Console().Bytes()), "x") {
-		time.Sleep(10 * time.Millisecond)
-	}
-	select {
-	case <-vm.Done():
-		t.Fatalf("ended: %s", vm.Wait())
-	case <-time.After(2 * silence):
-	}
-	if end := vm.Kill(); end.Reason != machine.Panicked || end.Detail != "look at me" {
-		t.Errorf("ended: %s; want panicked", end)
-	}
-}
-
-// A guest that never says a word is ended under an accelerator. The real ones
-// aren't everywhere, so this one only doesn't bear TCG's plain name.
+// A guest that shows no sign of life is ended under an accelerator. The real
+// ones aren't everywhere, so this one only doesn't bear TCG's plain name.
 func TestWatchdog(t *testing.T) {
 	for _, tt := range []struct {
 		name, text string
+		sign       bool
 		want       machine.Reason
 	}{
-		{"silent", "", machine.Hung},
-		{"slow to end", "alive", machine.Stopped},
+		{"silent", "", false, machine.Hung},
+		{"slow to end", "alive", false, machine.Stopped},
+		{"on the network", "", true, machine.Stopped},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			d := new(Driver)
@@ -181,6 +186,10 @@ func TestWatchdog(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			if tt.sign {
+				vm.SignOfLife()
+				vm.SignOfLife()
+			}
 			select {
 			case <-vm.Done():
 			case <-time.After(3 * time.Second):
@@ -189,6 +198,26 @@ func TestWatchdog(t *testing.T) {
 				t.Errorf("ended: %s; want %s", end, tt.want)
 			}
 		})
+	}
+}
+
+// A guest that is known to be alive may say what it likes.
+func TestConfirm(t *testing.T) {
+	asked := make(chan struct{}, 10)
+	vm := start(t, testMachine(t, "[   1.0] panic: look at me\r\n", echo), Options{Confirm: func(context.Context) bool {
+		asked <- struct{}{}
+		return false
+	}})
+	select {
+	case <-asked:
+	case <-vm.Done():
+		t.Fatalf("ended: %s", vm.Wait())
+	}
+	if err := ask(vm); err != nil {
+		t.Errorf("after the question: %v", err)
+	}
+	if end := vm.Kill(); end.Reason != machine.Stopped {
+		t.Errorf("ended: %s; want stopped", end)
 	}
 }
 

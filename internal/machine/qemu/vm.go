@@ -25,16 +25,18 @@ type VM struct {
 	qmp     *qmp.Client
 	wiring  *wiring
 	console *Console
+	relay   *relay
+	judge   *judge
 	stderr  messages
 	done    chan struct{}  // closed when everything has ended
-	readers sync.WaitGroup // console and events
+	readers sync.WaitGroup // console, judge and events
 
 	started time.Time
 	end     machine.End
 
 	mu       sync.Mutex
 	stopping bool        // we asked for the end
-	found    machine.End // what the console or the watchdog said
+	found    machine.End // why the judge had it ended
 	shutdown string      // SHUTDOWN's reason
 }
 
@@ -47,6 +49,7 @@ type Times struct {
 func newVM(m machine.Machine, opts Options, cmd *exec.Cmd, w *wiring, log *slog.Logger) *VM {
 	vm := &VM{machine: m, opts: opts, log: log, cmd: cmd, wiring: w, done: make(chan struct{})}
 	vm.console = &Console{conn: w.con}
+	vm.judge = newJudge(m, opts)
 	cmd.Stderr = &vm.stderr
 	cmd.WaitDelay = time.Second // should anything else hold its stderr
 	return vm
@@ -54,6 +57,10 @@ func newVM(m machine.Machine, opts Options, cmd *exec.Cmd, w *wiring, log *slog.
 
 // Console returns the machine's serial port.
 func (vm *VM) Console() *Console { return vm.console }
+
+// SignOfLife tells that the guest runs, as its first network frame does: the
+// watchdog looks no further. It may be called at any time and often.
+func (vm *VM) SignOfLife() { vm.judge.signOfLife() }
 
 // Times returns the stages reached so far.
 func (vm *VM) Times() Times {
@@ -84,13 +91,26 @@ func (vm *VM) spawn() error {
 			return
 		}
 		vm.readers.Add(1) // for greet
-		vm.readers.Go(vm.listen)
+		vm.attend()
 		started <- nil
 		err = vm.cmd.Wait()
-		vm.readers.Wait()
+		vm.collect()
 		vm.finish(err)
 	}()
 	return <-started
+}
+
+// attend takes care of the console until collect.
+func (vm *VM) attend() {
+	vm.relay = newRelay(vm.opts.Console, func(err error) {
+		vm.log.Warn("pass on the console", "machine", vm.machine.Name, "error", err)
+	})
+	ctx, over := context.WithCancel(context.Background())
+	vm.readers.Go(func() { vm.guard(ctx) })
+	vm.readers.Go(func() {
+		defer over()
+		vm.listen()
+	})
 }
 
 // greet connects to QEMU's monitor and lets the guest run.

@@ -67,6 +67,38 @@ var transcripts = []struct {
 	{"Linux halts", machine.Linux, "[   10.1] reboot: System halted\r\n", machine.Halted, ""},
 	{"Linux powers off", machine.Linux, "[   10.1] reboot: Power down\r\n", machine.PoweredOff, ""},
 	{"Linux's words in a log", machine.Linux, "app: saw Kernel panic - not syncing: in a book\r\n", "", ""},
+
+	// Services that print what kernels print, and go on.
+	{"a service's panic", machine.NetBSD, "[ 1.0] panic: x\r\nGET / 200\r\n", "", ""},
+	{"a shell after a service's panic", machine.NetBSD, "[ 1.0] panic: x\r\n# ", "", ""},
+	{"a bare panic and a reboot", machine.NetBSD, "[ 1.0] root on ld0a\r\npanic: x\r\n[ 9.0] rebooting...\r\n", "", ""},
+	{"a service asks for a root device", machine.NetBSD, "[ 1.0] boot device: ld0\r\n[ 1.1] root on ld0a\r\nstarting\r\nroot device: ", "", ""},
+	{"a question without a stamp", machine.NetBSD, "[ 1.0] boot device: ld0\r\nroot device: ", "", ""},
+	{"a service asks for an init", machine.NetBSD, "exec me\r\ninstaller\r\ninit path: ", "", ""},
+	{"a service's debugger", machine.NetBSD, "ready\r\ndb{0}> ", "", ""},
+	{"a debugger that goes on", machine.NetBSD, "Stopped in pid 3.1 (sh) at netbsd:y\r\ndb{0}> c\r\nready\r\n", "", ""},
+	{"a debugger's page", machine.NetBSD, "Stopped in pid 3.1 (sh) at netbsd:y\r\n--db_more--", machine.InDebugger, ""},
+	{"a service halts", machine.NetBSD, "The operating system has halted.\r\nNot.\r\nPlease press any key to reboot.\r\n", "", ""},
+	{"life after a halt", machine.NetBSD, "The operating system has halted.\r\nPlease press any key to reboot.\r\n[ 9.9] wm0: link up\r\n", "", ""},
+	{
+		"a panic's own lines", machine.NetBSD,
+		"[ 5.2] panic: oh\r\n[ 5.2] cpu0: Begin traceback...\r\n[ 5.2] vpanic() at netbsd:vpanic+0x173\r\n[ 5.2] cpu0: End traceback...\r\n\r\n[ 5.3] dump device not configured\r\n[ 5.4] rebooting...",
+		machine.Panicked, "oh",
+	},
+	{"a Linux service's panic", machine.Linux, "[ 1.0] Kernel panic - not syncing: x\r\nGET / 200\r\n", "", ""},
+	{"a bare Linux panic", machine.Linux, "[ 1.0] virtio_net: up\r\nKernel panic - not syncing: x\r\n", "", ""},
+	{"a Linux service's panic and a reboot", machine.Linux, "Kernel panic - not syncing: x\r\n[ 9.0] reboot: Restarting system\r\n", "", ""},
+	{"life after a Linux halt", machine.Linux, "[ 9.0] reboot: System halted\r\n[ 9.1] usb 1-1: new device\r\n", "", ""},
+	{
+		"a Linux panic's own lines", machine.Linux,
+		"[ 1.2] Kernel panic - not syncing: oh\r\n[ 1.2] CPU: 0 PID: 1 Comm: init Not tainted\r\n[ 1.2] Call Trace:\r\n[ 1.2]  <TASK>\r\n[ 1.2]  panic+0x1/0x2\r\n[ 1.3] ---[ end Kernel panic - not syncing: oh ]---\r\n",
+		machine.Panicked, "oh",
+	},
+	{
+		"a Linux panic without stamps", machine.Linux,
+		"Kernel panic - not syncing: oh\r\nCPU: 0 PID: 1 Comm: init\r\nCall Trace:\r\n <TASK>\r\n---[ end Kernel panic - not syncing: oh ]---\r\n",
+		machine.Panicked, "oh",
+	},
 	{"any system", "", "[ 1.5] panic: yes\r\n", machine.Panicked, "yes"},
 }
 
@@ -81,8 +113,8 @@ func TestWatch(t *testing.T) {
 					w.feed([]byte(rest[:n]))
 					rest = rest[n:]
 				}
-				if w.found != tt.reason || w.detail != tt.detail {
-					t.Errorf("%d bytes at once: %q, %q; want %q, %q", size, w.found, w.detail, tt.reason, tt.detail)
+				if reason, detail := w.verdict(); reason != tt.reason || detail != tt.detail {
+					t.Errorf("%d bytes at once: %q, %q; want %q, %q", size, reason, detail, tt.reason, tt.detail)
 				}
 			}
 		})
@@ -101,11 +133,12 @@ func FuzzWatch(f *testing.F) {
 			w.feed(rest[:n])
 			rest = rest[n:]
 		}
-		if len(w.line) > longestLine || len(w.detail) > longestLine {
-			t.Errorf("a line of %d bytes, a detail of %d", len(w.line), len(w.detail))
+		_, detail := w.verdict()
+		if len(w.line) > longestLine || len(detail) > longestLine {
+			t.Errorf("a line of %d bytes, a detail of %d", len(w.line), len(detail))
 		}
-		if strings.ContainsAny(w.detail, "\x1b\r\n\x00") {
-			t.Errorf("detail %q has control characters", w.detail)
+		if strings.ContainsAny(detail, "\x1b\r\n\x00") {
+			t.Errorf("detail %q has control characters", detail)
 		}
 	})
 }
