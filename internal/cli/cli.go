@@ -66,14 +66,14 @@ func newRoot(a *app) *cobra.Command {
 		Long: `Fakecracker turns a ship, a small description of a service, into a microVM:
 a root disk that holds only what the service needs, under a small kernel that
 QEMU starts directly. It needs no root and no NetBSD host.`,
-		Example: `  fakecracker run -p 8080:80 examples/nginx
+		Example: `  fakecracker run -p 8080:80 --guest linux examples/nginx
   fakecracker kernel ls
   fakecracker doctor`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args: func(_ *cobra.Command, args []string) error {
+		Args: func(c *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return usagef("unknown command %q; see fakecracker --help", args[0])
+				return unknownCommand(c, args[0])
 			}
 			return nil
 		},
@@ -171,13 +171,31 @@ func oneLine(err error) string {
 	return strings.Join(lines, "; ")
 }
 
+// unknownCommand names what was typed, and what may have been meant.
+func unknownCommand(c *cobra.Command, typed string) error {
+	if near := c.SuggestionsFor(typed); len(near) > 0 {
+		return usagef("unknown command %q (did you mean %q?); see %s --help", typed, near[0], c.CommandPath())
+	}
+	return usagef("unknown command %q; see %s --help", typed, c.CommandPath())
+}
+
 // exactArgs returns a check that a command has n arguments, which its usage
 // line names.
 func exactArgs(n int) cobra.PositionalArgs {
 	return func(c *cobra.Command, args []string) error {
 		if len(args) != n {
-			return usagef("%s takes %d argument(s), got %d: %s", c.CommandPath(), n, len(args), c.UseLine())
+			return usagef("%s needs %s: %s", c.CommandPath(), plural(n), c.UseLine())
 		}
 		return nil
 	}
+}
+
+func plural(n int) string {
+	switch n {
+	case 0:
+		return "no arguments"
+	case 1:
+		return "one argument"
+	}
+	return fmt.Sprintf("%d arguments", n)
 }

@@ -70,19 +70,45 @@ func (k *consoleKeys) afterPrefix(out []byte, b byte) []byte {
 	}
 }
 
-// A consoleOut passes on what the guest writes. When nobody takes it any more,
-// as in a pipe whose reader has gone, the user is taken to want the end.
+// A consoleOut passes on what the guest writes, to a file or a pipe with plain
+// line ends. When it is not taken any more, as by a pipe whose reader has
+// gone, the user is taken to want the end.
 type consoleOut struct {
 	w    io.Writer
-	gone func()
+	gone func(error)
+
+	plain bool // lines end with LF alone
+	cr    bool // a CR is held back, which the next byte decides on
 }
 
-func (c consoleOut) Write(p []byte) (int, error) {
-	n, err := c.w.Write(p)
-	if err != nil {
-		c.gone()
+func newConsoleOut(w io.Writer, gone func(error)) *consoleOut {
+	return &consoleOut{w: w, gone: gone, plain: !isTerminal(w)}
+}
+
+func (c *consoleOut) Write(p []byte) (int, error) {
+	out := p
+	if c.plain {
+		out = c.convert(p)
 	}
-	return n, err
+	if _, err := c.w.Write(out); err != nil {
+		c.gone(err)
+		return 0, err
+	}
+	return len(p), nil
+}
+
+// convert takes the CR out of each CR LF.
+func (c *consoleOut) convert(p []byte) []byte {
+	out := make([]byte, 0, len(p)+1)
+	for _, b := range p {
+		if c.cr && b != '\n' {
+			out = append(out, '\r')
+		}
+		if c.cr = b == '\r'; !c.cr {
+			out = append(out, b)
+		}
+	}
+	return out
 }
 
 // A terminal is the user's terminal in raw mode.

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"io"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -40,5 +41,42 @@ func TestConsoleKeys(t *testing.T) {
 				t.Errorf("actions (-want +got):\n%s", d)
 			}
 		})
+	}
+}
+
+func TestConsoleOut(t *testing.T) {
+	tests := []struct {
+		name   string
+		writes []string
+		want   string
+	}{
+		{"line ends", []string{"a\r\nb\r\n"}, "a\nb\n"},
+		{"over two writes", []string{"a\r", "\nb"}, "a\nb"},
+		{"a CR of its own", []string{"10%\r20%\r", "30%"}, "10%\r20%\r30%"},
+		{"two CR", []string{"a\r\r\n"}, "a\r\n"},
+		{"nothing to do", []string{"plain\n"}, "plain\n"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			var got bytes.Buffer
+			c := newConsoleOut(&got, func(err error) { t.Error(err) })
+			for _, w := range tt.writes {
+				if n, err := c.Write([]byte(w)); n != len(w) || err != nil {
+					t.Fatalf("Write(%q) = %d, %v", w, n, err)
+				}
+			}
+			if got.String() != tt.want {
+				t.Errorf("wrote %q; want %q", got.String(), tt.want)
+			}
+		})
+	}
+}
+
+func TestConsoleOutTellsOfAClosedPipe(t *testing.T) {
+	r, w := io.Pipe()
+	r.Close()
+	var told error
+	if _, err := newConsoleOut(w, func(err error) { told = err }).Write([]byte("x")); err == nil || told == nil {
+		t.Errorf("Write: %v, told %v; want errors", err, told)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/netip"
+	"os"
 	"strings"
 	"time"
 
@@ -84,7 +85,7 @@ func (r *runner) show(ctx context.Context, inst *instance.Instance) error {
 		return err
 	}
 	out := r.app.out
-	fmt.Fprintf(out, "\nTime line, from the start of the command:\n")
+	fmt.Fprintf(out, "\nTime line, from the built ship on:\n")
 	t := newTable(out)
 	for _, s := range inst.Times().Steps() {
 		at := ""
@@ -96,7 +97,7 @@ func (r *runner) show(ctx context.Context, inst *instance.Instance) error {
 	if err := t.flush(); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(out, "\nGET %s\n%s\nTo stay with it: fakecracker run -p 8080:80 %s   (Ctrl-C stops it)\n\n", url, indent(answer), r.again())
+	_, err = fmt.Fprintf(out, "\nGET %s\n%s\nTo stay with it: %s run -p 8080:80 %s   (Ctrl-C stops it)\n\n", url, indent(answer), os.Args[0], r.again())
 	return err
 }
 

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+
+	"golang.org/x/sys/unix"
 )
 
 // home returns the folder that holds all state: $FAKECRACKER_HOME, else for
@@ -18,6 +20,9 @@ func (a *app) home() (string, error) {
 	// What is in it may be secret: overlays hold keys, and disks the overlays.
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", fmt.Errorf("make the state folder: %w (set FAKECRACKER_HOME to a folder that can be written)", err)
+	}
+	if err := unix.Access(dir, unix.W_OK|unix.X_OK); err != nil {
+		return "", fmt.Errorf("write to the state folder %s: %w (set FAKECRACKER_HOME to a folder that can be written)", dir, err)
 	}
 	return dir, nil
 }

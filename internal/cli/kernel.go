@@ -20,7 +20,7 @@ func newKernel(a *app) *cobra.Command {
   fakecracker kernel fetch netbsd-10.1-i386`,
 		Args: func(c *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return usagef("unknown command %q; see fakecracker kernel --help", args[0])
+				return unknownCommand(c, args[0])
 			}
 			return nil
 		},
@@ -74,6 +74,10 @@ func newKernelLs(a *app) *cobra.Command {
 }
 
 func (a *app) printKernels(all []kernel.Kernel) error {
+	if len(all) == 0 {
+		_, err := fmt.Fprintln(a.err, "no kernels yet: fakecracker kernel fetch --list, or: fakecracker kernel import FILE")
+		return err
+	}
 	t := newTable(a.out, "NAME", "DIGEST", "KERNEL", "BOOTS ON", "SIZE")
 	for _, k := range all {
 		name := strings.Join(k.Names, ",")

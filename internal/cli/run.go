@@ -49,8 +49,8 @@ The root disk is built from it once and never written; what the guest writes is
 gone when it ends. What is typed goes to the guest's console: Ctrl-C stops the
 guest cleanly, Ctrl-A x ends it at once. The exit code is the service's, and 0
 after a clean stop.`,
-		Example: `  fakecracker run -p 8080:80 examples/nginx
-  fakecracker run -p 8080:80 --guest linux examples/nginx
+		Example: `  fakecracker run -p 8080:80 --guest linux examples/nginx
+  fakecracker run -p 8080:80 examples/static
   fakecracker run -m 64M -e LEVEL=debug --kernel ./netbsd ./server
   fakecracker run --subnet 192.168.2.0/24 -p 8080:80 article.conf
   fakecracker run --dry-run examples/static | sh`,

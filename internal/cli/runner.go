@@ -50,9 +50,20 @@ func (r *runner) prepare(ctx context.Context) (*instance.Plan, error) {
 	if err := r.chooseAccel(ctx); err != nil {
 		return nil, err
 	}
-	img, err := r.build(ctx, s)
+	begun := time.Now()
+	img, cached, err := r.build(ctx, s)
 	if err != nil {
 		return nil, err
+	}
+	if k.Path == "" {
+		if k, err = r.anyKernel(ctx); err != nil {
+			return nil, err
+		}
+	}
+	r.status.line("kernel", "%-22s %s", k.Name(), k.Info)
+	if !cached {
+		// The time line is of a start, not of what is done once before it.
+		r.began = r.began.Add(time.Since(begun))
 	}
 	p, err := instance.Prepare(ctx, r.options(img, k))
 	if err != nil {
@@ -66,8 +77,8 @@ func (r *runner) prepare(ctx context.Context) (*instance.Plan, error) {
 	return p, nil
 }
 
-// shipAndKernel loads the ship and finds a kernel for its guest. Each may
-// decide the guest where the user did not.
+// shipAndKernel loads the ship and the kernel that the user named, if any.
+// Each may decide the guest where the user did not.
 func (r *runner) shipAndKernel(ctx context.Context) (ship.Ship, kernel.Kernel, error) {
 	var k kernel.Kernel
 	var err error
@@ -85,12 +96,6 @@ func (r *runner) shipAndKernel(ctx context.Context) (ship.Ship, kernel.Kernel, e
 	}
 	r.guest = completeGuest(r.guest, s.Guest, k)
 	s.Guest = r.guest
-	if r.flags.kernel == "" {
-		if k, err = r.anyKernel(ctx); err != nil {
-			return s, k, err
-		}
-	}
-	r.status.line("kernel", "%-22s %s", k.Name(), k.Info)
 	return s, k, nil
 }
 

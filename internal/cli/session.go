@@ -9,6 +9,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/fakecracker/fakecracker/internal/instance"
@@ -64,7 +65,12 @@ func (r *runner) start(ctx context.Context) (*instance.Instance, error) {
 		}
 		return nil, err
 	}
-	out := consoleOut{r.console, func() { r.app.interrupts.ask(keyStop) }}
+	out := newConsoleOut(r.console, func(err error) {
+		if !errors.Is(err, syscall.EPIPE) {
+			r.status.line("console", "%v", err)
+		}
+		r.app.interrupts.ask(keyStop)
+	})
 	c := instance.Connection{Listeners: listeners, Console: out, Driver: r.driver()}
 	if r.accel.Name != "tcg" {
 		c.Watchdog = watchdog
@@ -117,11 +123,17 @@ func (s *session) announce(ctx context.Context) {
 	defer cancel()
 	err := s.instance.Ready(soon)
 	if err != nil && errors.Is(soon.Err(), context.DeadlineExceeded) {
-		s.status.line("waiting", "%s", strings.TrimSuffix(err.Error(), ": "+context.DeadlineExceeded.Error()))
+		why := strings.TrimSuffix(err.Error(), ": "+context.DeadlineExceeded.Error())
+		s.status.line("waiting", "%s", strings.TrimPrefix(why, "wait for "))
 		err = s.instance.Ready(ctx)
 	}
 	if err != nil {
 		return // it ended or is being ended, which wait tells about
+	}
+	select {
+	case <-s.app.interrupts.stopped:
+		return // too late to be of use
+	default:
 	}
 	s.status.line("boot", "%s", s.instance.Times())
 	for n, p := range s.instance.Ports() {
@@ -184,7 +196,10 @@ func (s *session) stop(ctx context.Context, tty *terminal) error {
 	}
 	s.status.setRaw(false)
 	s.status.line("stopped", "by %s in %s", how, formatElapsed(time.Since(begun)))
-	if how == instance.ByKill {
+	switch {
+	case how == instance.ByKill && s.instance.Times().Ready == 0:
+		return errInterrupted // there was no service yet
+	case how == instance.ByKill:
 		return &exitError{code: exitKilled}
 	}
 	return nil
@@ -226,7 +241,7 @@ func endText(r instance.Result) string {
 	if r.Exit >= 0 {
 		text = fmt.Sprintf("the service exited with code %d", r.Exit)
 	}
-	if r.Trouble != "" {
+	if r.Trouble != "" && r.Exit < 0 {
 		text += " (" + r.Trouble + ")"
 	}
 	return text

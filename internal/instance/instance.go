@@ -88,6 +88,7 @@ func (i *Instance) start(ctx context.Context, c Connection) error {
 		Drives:   f.drives(),
 		Console:  c.Console,
 		Watchdog: c.Watchdog,
+		Confirm:  i.confirmStop,
 	})
 	if err != nil {
 		return errors.Join(err, f.close(), i.stack.Close())
@@ -145,6 +146,13 @@ func (i *Instance) attend(key []byte) {
 	if key != nil {
 		i.owned.Go(func() { i.follow(ctx, key) })
 	}
+	i.owned.Go(func() {
+		select {
+		case <-i.stack.FirstFrame():
+			i.vm.SignOfLife() // a kernel that is told to be quiet gives no other
+		case <-ctx.Done():
+		}
+	})
 	go func() {
 		end := i.vm.Wait()
 		// The agent's last words may still be on their way from the stack.

@@ -145,3 +145,17 @@ func (i *Instance) lastWords() {
 		i.await(ctx, func(l lineState) bool { return l.exited || l.ended })
 	}
 }
+
+// confirmStop reports whether a guest whose console reads as if its kernel had
+// stopped has done so: not if its agent answers, since then it was a service
+// that wrote that.
+func (i *Instance) confirmStop(ctx context.Context) bool {
+	i.mu.Lock()
+	line := i.line.line
+	i.mu.Unlock()
+	if line == nil {
+		return true
+	}
+	_, err := line.Ping(ctx)
+	return err != nil
+}

@@ -27,7 +27,7 @@ func TestCommandLine(t *testing.T) {
 		{"netbsd", i386, "", "console=com root=ld0a"},
 		{"flags come first", i386, "foo=1 -v -x", "-v -x console=com root=ld0a foo=1"},
 		{"microvm's devices", micro, "", "console=com root=ld0a virtio_mmio.device=512@0xfeb02e00:47"},
-		{"linux", linux, "debug", "console=ttyS0 reboot=t panic=-1 quiet debug"},
+		{"linux", linux, "debug", "console=ttyS0 reboot=t panic=-1 no_timer_check quiet debug"},
 	}
 	for _, tt := range tests {
 		if got := commandLine(tt.m, tt.more); got != tt.want {

@@ -27,7 +27,7 @@ func (i *Instance) Ready(ctx context.Context) error {
 		}
 	})
 	if err := i.ready(ctx); err != nil {
-		return fmt.Errorf("wait for %s: %w", i.Name(), err)
+		return fmt.Errorf("%s: %w", i.Name(), err)
 	}
 	i.stack.MarkReady()
 	return nil

@@ -94,6 +94,9 @@ func (i *Instance) stopByACPI(ctx context.Context) bool {
 	if m.Type != machine.TypePC || m.NoACPI {
 		return false // microvm's has no effect
 	}
+	if i.HasAgent() {
+		return false // it doesn't watch the button, and what it has not started needs no stop
+	}
 	if info := i.plan.Options.Kernel.Info; info.OS == machine.NetBSD && !info.ACPI {
 		return false
 	}
