@@ -103,6 +103,17 @@ func (t *Tree) Put(e Entry) error {
 	return nil
 }
 
+// Rewrite replaces what is known of the File at e.Path by e, a File too, under
+// all of its names, as writing into it does; Put would leave the other names
+// with the old file.
+func (t *Tree) Rewrite(e Entry) error {
+	if old := t.entries[e.Path]; old.Type != File || e.Type != File {
+		return fmt.Errorf("rewrite %s: it is not a file", e.Path)
+	}
+	t.entries[e.Path] = e
+	return nil
+}
+
 // set stores e and keeps the other names of the file that it replaces.
 func (t *Tree) set(e Entry) {
 	old := t.entries[e.Path]

@@ -114,6 +114,26 @@ func TestHardLinksOutliveTheirFile(t *testing.T) {
 	}
 }
 
+func TestRewrite(t *testing.T) {
+	var tr Tree
+	for _, e := range []Entry{NewFile("/a", 0o644, []byte("old"), t0, "x"), {Path: "/b", Type: Hardlink, Link: "/a"}} {
+		if err := tr.Put(e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := tr.Rewrite(NewFile("/a", 0o600, []byte("new"), t0, "x")); err != nil {
+		t.Fatal(err)
+	}
+	if b, err := tr.ReadFile("/b", 10); string(b) != "new" || err != nil {
+		t.Errorf("the other name has %q, %v; want what was written", b, err)
+	}
+	for _, p := range []string{"/b", "/none"} {
+		if err := tr.Rewrite(NewFile(p, 0o600, nil, t0, "x")); err == nil {
+			t.Errorf("Rewrite of %s, which is no file, did not fail", p)
+		}
+	}
+}
+
 func TestResolve(t *testing.T) {
 	tr := fill(t, "/usr/", "/usr/bin/", "/usr/bin/vi=1", "/bin->usr/bin", "/abs->/bin/vi", "/up->../../../usr", "/loop->loop", "/a->b", "/b->a", "/dangling->gone/x")
 	for _, tt := range []struct{ path, all, parent string }{
