@@ -14,10 +14,17 @@ const (
 	noGroup       = 65534
 )
 
+const passwdFile, groupFile = "/etc/passwd", "/etc/group"
+
 // accounts are /etc/passwd and /etc/group (passwd(5), group(5)), line by line.
 type accounts struct {
-	passwd, groups [][]string
+	passwd, groups      [][]string
+	oddUsers, oddGroups odd
 }
+
+// odd are the lines of a file that are no accounts, such as remarks, by how
+// many accounts come before them. They are kept as they are.
+type odd map[int][]string
 
 type user struct {
 	name     string
@@ -32,38 +39,61 @@ type group struct {
 // accounts reads the tree's users and groups. Files that are missing are as
 // empty ones.
 func (s *script) accounts() (accounts, error) {
-	var a accounts
-	for p, f := range map[string]struct {
-		lines  *[][]string
-		fields int
-	}{"/etc/passwd": {&a.passwd, 7}, "/etc/group": {&a.groups, 4}} {
-		b, err := s.read(p)
-		if err != nil && !notExist(err) {
-			return accounts{}, err
-		}
-		for l := range strings.Lines(string(b)) {
-			if parts := strings.Split(strings.TrimSuffix(l, "\n"), ":"); len(parts) == f.fields {
-				*f.lines = append(*f.lines, parts)
-			}
-		}
+	users, err := s.readOptional(passwdFile)
+	if err != nil {
+		return accounts{}, err
 	}
+	groups, err := s.readOptional(groupFile)
+	if err != nil {
+		return accounts{}, err
+	}
+	var a accounts
+	a.passwd, a.oddUsers = parseLines(users, 7)
+	a.groups, a.oddGroups = parseLines(groups, 4)
 	return a, nil
+}
+
+// readOptional is read, of a file that may be missing.
+func (s *script) readOptional(p string) ([]byte, error) {
+	b, err := s.read(p)
+	if notExist(err) {
+		return nil, nil
+	}
+	return b, err
+}
+
+// parseLines splits the lines that have this number of fields.
+func parseLines(b []byte, fields int) (lines [][]string, others odd) {
+	others = make(odd)
+	for l := range strings.Lines(string(b)) {
+		l = strings.TrimSuffix(l, "\n")
+		parts := strings.Split(l, ":")
+		if len(parts) == fields {
+			lines = append(lines, parts)
+			continue
+		}
+		others[len(lines)] = append(others[len(lines)], l)
+	}
+	return lines, others
 }
 
 // save writes users and groups back.
 func (s *script) save(a accounts) error {
-	for p, lines := range map[string][][]string{"/etc/passwd": a.passwd, "/etc/group": a.groups} {
-		if err := s.write(p, formatLines(lines), 0o644); err != nil {
-			return err
-		}
+	if err := s.write(passwdFile, formatLines(a.passwd, a.oddUsers), 0o644); err != nil {
+		return err
 	}
-	return nil
+	return s.write(groupFile, formatLines(a.groups, a.oddGroups), 0o644)
 }
 
-func formatLines(lines [][]string) []byte {
+func formatLines(lines [][]string, others odd) []byte {
 	var b []byte
-	for _, l := range lines {
-		b = append(b, strings.Join(l, ":")+"\n"...)
+	for i := range len(lines) + 1 {
+		for _, l := range others[i] {
+			b = append(b, l+"\n"...)
+		}
+		if i < len(lines) {
+			b = append(b, strings.Join(lines[i], ":")+"\n"...)
+		}
 	}
 	return b
 }

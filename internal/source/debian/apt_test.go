@@ -119,27 +119,6 @@ func TestDistance(t *testing.T) {
 	}
 }
 
-func TestVersionOrder(t *testing.T) {
-	inOrder := []string{"0~~", "0~", "0", "0.1", "0.9", "0.10", "1.0~rc1-1", "1.0-1", "1.0-1+b1", "1.0-1.1", "1.0a-1", "1:0.1"}
-	for i, a := range inOrder {
-		for j, b := range inOrder {
-			if got := sign(versionOrder(a, b)); got != sign(i-j) {
-				t.Errorf("versionOrder(%s, %s) = %d; want %d", a, b, got, sign(i-j))
-			}
-		}
-	}
-}
-
-func TestVersionOrderOfEqual(t *testing.T) {
-	for _, tt := range [][2]string{{"1:0.1-0", "1:0.1"}, {"1.01", "1.1"}, {"0:1", "1"}} {
-		if got := versionOrder(tt[0], tt[1]); got != 0 {
-			t.Errorf("versionOrder(%s, %s) = %d; want 0", tt[0], tt[1], got)
-		}
-	}
-}
-
-func sign(n int) int { return max(-1, min(1, n)) }
-
 func TestChangeMode(t *testing.T) {
 	for _, tt := range []struct {
 		mode   uint32

@@ -13,9 +13,9 @@ var commands = map[string]command{
 	"dirname": {do: doDirname}, "false": {do: doFalse}, "grep": {do: doGrep, reads: true},
 	"head": {do: doHead, reads: true}, "install": {do: doInstall}, "ischroot": {do: doTrue}, "ln": {do: doLn}, "md5sum": {do: doMD5, reads: true},
 	"mkdir": {do: doMkdir}, "mktemp": {do: doMktemp}, "mv": {do: doMv}, "readlink": {do: doReadlink},
-	"realpath": {do: doReadlink}, "rm": {do: doRm}, "rmdir": {do: doRmdir}, "sort": {do: doSort, reads: true},
+	"realpath": {do: doReadlink}, "rm": {do: doRm}, "rmdir": {do: doRmdir}, "sed": {do: doSed, reads: true}, "sort": {do: doSort, reads: true},
 	"tempfile": {do: doMktemp}, "touch": {do: doTouch}, "tr": {do: doTr, reads: true}, "true": {do: doTrue},
-	"uname": {do: doUname}, "wc": {do: doWc, reads: true}, "which": {do: doWhich}, "-umask": {do: doUmask},
+	"uname": {do: doUname}, "which": {do: doWhich}, "-umask": {do: doUmask},
 
 	"addgroup": {do: doAddgroup}, "adduser": {do: doAdduser}, "getent": {do: doGetent}, "groupadd": {do: doGroupadd},
 	"id": {do: doID}, "systemd-sysusers": {do: doSysusers, reads: true}, "useradd": {do: doUseradd}, "usermod": {do: doUsermod},
@@ -25,8 +25,7 @@ var commands = map[string]command{
 	"dpkg-realpath": {do: doReadlink}, "dpkg-statoverride": {do: doStatoverride}, "ucf": {do: doUcf},
 	"update-alternatives": {do: doAlternatives}, "-debconf": {do: doDebconf},
 
-	"a2enconf": {do: doApacheEnable}, "a2enmod": {do: doApacheEnable}, "a2ensite": {do: doApacheEnable},
-	"ls": {do: doLs}, "stat": {do: doStat}, "update-ca-certificates": {do: doCACertificates},
+	"update-ca-certificates": {do: doCACertificates},
 }
 
 // known are commands without effect on a root that has not booted yet, or

@@ -9,8 +9,13 @@ import (
 	"github.com/fakecracker/fakecracker/internal/tree"
 )
 
+// copyFlags are what cp(1) and mv(1) know. There is nobody to ask, no other
+// file system, and no backup to be made of a fresh file.
+const copyFlags = "-a -d -f -i -n -p -r -R -L -P -T -u -v -x -Z --archive --force --no-clobber --no-dereference " +
+	"--no-target-directory --preserve --recursive --update --verbose"
+
 func doCp(c *call) (int, error) {
-	opts, rest := c.options("-t", "-S")
+	opts, rest := c.options(copyFlags, "-t", "-S")
 	return c.each(opts, rest, func(src, dst string) error {
 		if has(opts, "-n", "--no-clobber") {
 			if _, err := c.get(dst, false); err == nil {
@@ -25,7 +30,7 @@ func doCp(c *call) (int, error) {
 }
 
 func doMv(c *call) (int, error) {
-	opts, rest := c.options("-t", "-S")
+	opts, rest := c.options(copyFlags, "-t", "-S")
 	return c.each(opts, rest, func(src, dst string) error {
 		if has(opts, "-n", "--no-clobber") {
 			if _, err := c.get(dst, false); err == nil {
@@ -61,49 +66,59 @@ func (c *call) each(opts map[string]string, rest []string, do func(src, dst stri
 	return 0, nil
 }
 
-// copy copies what is at src to dst. The bytes stay where they are.
+// copy copies what is at src to dst, with deep what is below it too. The
+// bytes stay where they are.
 func (c *call) copy(src, dst string, deep, keep, follow bool) error {
 	e, err := c.get(src, follow)
 	if err != nil {
 		return err
 	}
-	if e.Type == tree.Hardlink {
-		e, err = c.get(e.Link, true)
-		if err != nil {
-			return err
-		}
-	}
-	from := e.Path
 	if e.Type == tree.Dir && !deep {
 		return fmt.Errorf("%s is a folder", src)
 	}
-	if e.Path, err = c.to.tree.ResolveParent(dst); err != nil {
-		return err
-	}
-	if e.Path == from || strings.HasPrefix(e.Path, from+"/") {
-		return fmt.Errorf("%s is in itself", dst)
-	}
-	if !keep {
-		e.UID, e.GID, e.Mode, e.ModTime = 0, 0, e.Mode&^c.umask&0o777, c.to.s.time()
-	}
-	e.Why = c.why()
-	if err := c.put(e); err != nil || e.Type != tree.Dir {
-		return err
-	}
-	inside, err := c.list(from)
+	to, err := c.to.tree.ResolveParent(dst)
 	if err != nil {
 		return err
 	}
-	for _, d := range inside {
-		if err := c.copy(path.Join(from, d.Name()), path.Join(dst, d.Name()), true, keep, false); err != nil {
+	from := e.Path
+	if to == from || strings.HasPrefix(to, from+"/") {
+		return fmt.Errorf("%s is in itself", dst)
+	}
+	if e.Type != tree.Dir {
+		return c.copyEntry(e, to, keep)
+	}
+	for _, e := range c.to.tree.Below(from) {
+		if err := c.ctx.Err(); err != nil {
+			return err
+		}
+		if err := c.copyEntry(e, path.Join(to, strings.TrimPrefix(e.Path, from)), keep); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+// copyEntry puts e, of a hard link the file, at the path to. With keep, its
+// owner, mode and time go along.
+func (c *call) copyEntry(e tree.Entry, to string, keep bool) (err error) {
+	if e.Type == tree.Hardlink {
+		if e, err = c.get(e.Link, true); err != nil {
+			return err
+		}
+	}
+	if old, ok := c.to.tree.Get(to); ok && e.Type == tree.Dir && old.Type == tree.Symlink {
+		return fmt.Errorf("%s is a link, where a folder is to be", to)
+	}
+	e.Path = to
+	if !keep {
+		e.UID, e.GID, e.Mode, e.ModTime = 0, 0, e.Mode&^c.umask&0o777, c.to.s.time()
+	}
+	e.Why = c.why()
+	return c.put(e)
+}
+
 func doInstall(c *call) (int, error) {
-	opts, rest := c.options("-m", "--mode", "-o", "--owner", "-g", "--group", "-t")
+	opts, rest := c.options("-c -d -D -p -v -T --directory --no-target-directory --verbose", "-m", "--mode", "-o", "--owner", "-g", "--group", "-t")
 	mode := uint32(0o755)
 	if m := opts["-m"] + opts["--mode"]; m != "" {
 		var err error

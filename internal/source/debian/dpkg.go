@@ -65,7 +65,7 @@ func doDpkg(c *call) (int, error) {
 
 // dpkg-divert(1) --add; other uses change nothing on a fresh root.
 func doDivert(c *call) (int, error) {
-	opts, rest := c.options("--package", "--divert")
+	opts, rest := c.options("--add --rename --no-rename --remove --list --listpackage --truename --local --quiet", "--package", "--divert")
 	if len(rest) != 1 {
 		return 1, errors.New("no file")
 	}
@@ -103,7 +103,7 @@ func doDivert(c *call) (int, error) {
 // dpkg-statoverride(1): sets owner and mode now, which is what --update does,
 // and answers --list.
 func doStatoverride(c *call) (int, error) {
-	opts, rest := c.options()
+	opts, rest := c.options("--add --force --force-statoverride-add --force-statoverride-remove --list --quiet --remove --update")
 	switch {
 	case has(opts, "--list"):
 		for _, p := range rest {
@@ -134,7 +134,7 @@ func doStatoverride(c *call) (int, error) {
 
 // ucf(1): a configuration file that is not there yet is put there.
 func doUcf(c *call) (int, error) {
-	opts, rest := c.options("--src-dir", "--state-dir", "--sum-file", "--debconf-template")
+	opts, rest := c.options("--debconf-ok --purge -p --three-way", "--src-dir", "--state-dir", "--sum-file", "--debconf-template")
 	if has(opts, "--purge", "-p") {
 		return 0, nil
 	}
@@ -194,11 +194,11 @@ func doAlternatives(c *call) (int, error) {
 // alternative makes link → /etc/alternatives/name → p.
 func (c *call) alternative(link, name, p string) error {
 	middle := path.Join("/etc/alternatives", path.Base(name))
-	for from, to := range map[string]string{middle: p, link: middle} {
-		if err := c.mkdir(path.Dir(from), 0o755, true); err != nil {
+	for _, l := range []struct{ at, to string }{{middle, p}, {link, middle}} {
+		if err := c.mkdir(path.Dir(l.at), 0o755, true); err != nil {
 			return err
 		}
-		if err := c.link(to, from, map[string]string{"-s": "", "-f": "", "-T": ""}); err != nil {
+		if err := c.link(l.to, l.at, map[string]string{"-s": "", "-f": "", "-T": ""}); err != nil {
 			return err
 		}
 	}

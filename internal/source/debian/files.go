@@ -21,7 +21,7 @@ func (c *call) into(source, target string, noDir bool) string {
 }
 
 func doMkdir(c *call) (int, error) {
-	opts, dirs := c.options("-m", "--mode")
+	opts, dirs := c.options("-p -v --parents --verbose", "-m", "--mode")
 	mode := 0o777 &^ c.umask
 	for _, o := range []string{"-m", "--mode"} {
 		if m, ok := opts[o]; ok {
@@ -60,7 +60,7 @@ func (s *script) mkdir(p string, mode uint32, parents bool) error {
 }
 
 func doRm(c *call) (int, error) {
-	opts, paths := c.options()
+	opts, paths := c.options("-f -r -R -d -v --force --recursive --dir --verbose --one-file-system")
 	for _, p := range paths {
 		e, err := c.get(c.abs(p), false)
 		switch {
@@ -77,7 +77,7 @@ func doRm(c *call) (int, error) {
 }
 
 func doRmdir(c *call) (int, error) {
-	opts, paths := c.options()
+	opts, paths := c.options("-v --verbose --ignore-fail-on-non-empty")
 	for _, p := range paths {
 		e, err := c.get(c.abs(p), false)
 		if err != nil || e.Type != tree.Dir {
@@ -95,7 +95,7 @@ func doRmdir(c *call) (int, error) {
 }
 
 func doLn(c *call) (int, error) {
-	opts, rest := c.options("-t", "-S")
+	opts, rest := c.options("-f -n -r -s -T -v --force --no-dereference --no-target-directory --relative --symbolic --verbose", "-t")
 	if dir, ok := opts["-t"]; ok {
 		rest = append(rest, dir)
 	}
@@ -156,7 +156,7 @@ func relative(dir, p string) string {
 }
 
 func doTouch(c *call) (int, error) {
-	opts, paths := c.options("-d", "-r", "-t")
+	opts, paths := c.options("-a -c -h -m --no-create --no-dereference", "-d", "-r", "-t")
 	for _, p := range paths {
 		if _, err := c.get(c.abs(p), true); err == nil || has(opts, "-c", "--no-create", "-h", "--no-dereference") {
 			continue // times of the tree stay as they are
@@ -169,7 +169,7 @@ func doTouch(c *call) (int, error) {
 }
 
 func doMktemp(c *call) (int, error) {
-	opts, rest := c.options("-p", "--tmpdir", "-t")
+	opts, rest := c.options("-d -q --directory --quiet", "-p", "--tmpdir", "-t")
 	c.temp++
 	p := fmt.Sprintf("/tmp/script-%d", c.temp)
 	if len(rest) == 1 && strings.Contains(rest[0], "XXX") {
@@ -190,10 +190,10 @@ func doMktemp(c *call) (int, error) {
 }
 
 func doReadlink(c *call) (int, error) {
-	opts, paths := c.options()
+	opts, paths := c.options("-f -e -m -n -q -s --canonicalize --canonicalize-existing --canonicalize-missing --no-newline")
 	for _, p := range paths {
 		p = c.abs(p)
-		if c.args[0] != "readlink" || has(opts, "-f", "-e", "-m", "--canonicalize") {
+		if c.args[0] != "readlink" || has(opts, "-f", "-e", "-m", "--canonicalize", "--canonicalize-existing", "--canonicalize-missing") {
 			to, err := c.to.tree.Resolve(p)
 			if err != nil {
 				return 1, err
@@ -224,7 +224,7 @@ func doUmask(c *call) (int, error) {
 }
 
 func doWhich(c *call) (int, error) {
-	_, names := c.options()
+	_, names := c.options("-a -v -V")
 	status := 0
 	for _, n := range names {
 		p := c.lookPath(n)

@@ -11,7 +11,8 @@ import (
 // doGrep knows the options that scripts use; a basic expression is taken as
 // an extended one when the difference does not show.
 func doGrep(c *call) (int, error) {
-	opts, rest := c.options("-e", "-m")
+	opts, rest := c.options("-c -E -F -h -i -l -o -q -s -v -w -x --count --extended-regexp --fixed-strings --ignore-case --invert-match "+
+		"--line-regexp --no-messages --quiet --silent --word-regexp", "-e")
 	pattern, ok := opts["-e"]
 	if !ok {
 		if len(rest) == 0 {
@@ -38,7 +39,7 @@ func doGrep(c *call) (int, error) {
 		}
 		found++
 		switch {
-		case has(opts, "-q", "--quiet", "-c", "--count", "-l"):
+		case has(opts, "-q", "--quiet", "--silent", "-c", "--count", "-l"):
 		case has(opts, "-o"):
 			fmt.Fprintf(&c.out, "%s\n", re.Find(l))
 		default:

@@ -3,21 +3,33 @@ package debian
 import (
 	"errors"
 	"fmt"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/fakecracker/fakecracker/internal/tree"
 )
 
+// takesAway is a mode that looks like an option.
+var takesAway = regexp.MustCompile(`^-[rwxXst]+(,[ugoa]*[-+=][rwxXst]*)*$`)
+
+// ownerFlags are what chmod(1) and chown(1) know; all but the first say how
+// much they tell.
+const ownerFlags = "-R -c -f -v --recursive --changes --quiet --silent --verbose"
+
 func doChmod(c *call) (int, error) {
-	opts, rest := c.options("--reference")
-	if len(rest) == 0 {
-		for i, a := range c.args[1:] { // "-x,…" is a mode and no option
-			if !strings.HasPrefix(a, "--") && strings.HasPrefix(a, "-") {
-				rest = c.args[i+1:]
-				break
-			}
+	minus := ""
+	c.args = slices.DeleteFunc(c.args, func(a string) bool {
+		if minus != "" || !takesAway.MatchString(a) {
+			return false
 		}
+		minus = a
+		return true
+	})
+	opts, rest := c.options(ownerFlags)
+	if minus != "" {
+		rest = append([]string{minus}, rest...)
 	}
 	if len(rest) < 2 {
 		return 1, errors.New("no file")
@@ -44,6 +56,9 @@ func (c *call) eachBelow(paths []string, deep bool, do func(tree.Entry) error, f
 			all = c.to.tree.Below(e.Path)
 		}
 		for _, e := range all {
+			if err := c.ctx.Err(); err != nil {
+				return 1, err
+			}
 			if deep && follow && e.Type == tree.Symlink {
 				continue
 			}
@@ -137,7 +152,7 @@ func doChown(c *call) (int, error) { return c.changeOwner("") }
 func doChgrp(c *call) (int, error) { return c.changeOwner(":") }
 
 func (c *call) changeOwner(prefix string) (int, error) {
-	opts, rest := c.options("--reference", "--from")
+	opts, rest := c.options(ownerFlags+" -h -H -L -P --dereference --no-dereference", "--reference", "--from")
 	if len(rest) < 2 || has(opts, "--reference", "--from") {
 		return 1, errors.New("no owner and file")
 	}

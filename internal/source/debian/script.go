@@ -19,33 +19,37 @@ import (
 	"mvdan.cc/sh/v3/syntax"
 )
 
+// Limits of one script. All but the first are reached at the same place on
+// every host, so that what they cut short can be kept; the first is an error.
 const (
-	scriptTime  = 10 * time.Second // that one script may take
-	maxCommands = 20000            // that one script may run
-	maxWritten  = 64 << 20         // bytes that one script may write
-	maxNotes    = 200              // of one script
+	scriptTime  = time.Minute
+	maxCommands = 20000    // builtins included
+	maxMade     = 1 << 16  // entries put into the tree
+	maxWritten  = 64 << 20 // bytes
+	maxNotes    = 200
 )
 
 // shells are the interpreters whose scripts are understood.
 var shells = []string{"/bin/sh", "/bin/dash", "/bin/bash", "/usr/bin/sh", "/usr/bin/dash", "/usr/bin/bash"}
 
 // runScript runs a maintainer script of p against the tree. What it could not
-// do goes into the report; only the end of ctx is an error.
+// do goes into the report; only running out of time is an error, since what
+// is done until then differs from one time to the next.
 func (in *installer) runScript(ctx context.Context, p installing, name string, args ...string) error {
 	text := p.files.Control[name]
 	if text == "" || in.runNatively(p.Name, name) {
 		return nil
 	}
 	sh := &script{to: in, pkg: p, name: name, umask: 0o022}
-	ctx, cancel := context.WithTimeout(ctx, scriptTime)
+	limited, cancel := context.WithTimeout(ctx, scriptTime)
 	defer cancel()
-	err := sh.run(ctx, text, args)
+	err := sh.run(limited, text, args)
 	switch {
 	case err == nil:
-	case errors.Is(err, context.DeadlineExceeded):
-		sh.note(0, fmt.Sprintf("the script was stopped after %s", scriptTime), false)
 	case ctx.Err() != nil:
 		return ctx.Err()
+	case limited.Err() != nil:
+		return fmt.Errorf("run %s of package %s: it takes longer than %s", name, p, scriptTime)
 	default:
 		sh.note(0, "the script ended early: "+err.Error(), false)
 	}
@@ -62,6 +66,7 @@ type script struct {
 	mu       sync.Mutex // held by each command and file access: pipelines run side by side
 	notes    []Note
 	commands int
+	made     int   // entries
 	written  int64 // bytes
 	umask    uint32
 	temp     int // temporary files made
@@ -87,7 +92,7 @@ func (s *script) run(ctx context.Context, text string, args []string) error {
 		interp.Dir("/"),
 		interp.Env(expand.ListEnviron(s.environment()...)),
 		interp.StdIO(bytes.NewReader(nil), io.Discard, io.Discard),
-		interp.CallHandler(rewrite),
+		interp.CallHandler(s.called),
 		interp.ExecHandlers(func(interp.ExecHandlerFunc) interp.ExecHandlerFunc { return s.exec }),
 		interp.OpenHandler(s.open),
 		interp.StatHandler(s.stat),
@@ -123,22 +128,33 @@ func refuse(file *syntax.File) (err error) {
 	return err
 }
 
+// called counts each command, builtins and functions included, and fails for
+// a script that goes on and on.
+func (s *script) called(_ context.Context, args []string) ([]string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.commands++; s.commands > maxCommands {
+		return nil, fmt.Errorf("more than %d commands", maxCommands)
+	}
+	return rewrite(args), nil
+}
+
 // rewrite turns builtins that would look at the host, or that the interpreter
 // lacks, into commands of ours.
-func rewrite(_ context.Context, args []string) ([]string, error) {
+func rewrite(args []string) []string {
 	switch args[0] {
 	case "command":
 		if len(args) > 1 && (args[1] == "-v" || args[1] == "-V") {
-			return append([]string{"which"}, args[2:]...), nil
+			return append([]string{"which"}, args[2:]...)
 		}
 	case "type", "hash":
-		return append([]string{"which"}, args[1:]...), nil
+		return append([]string{"which"}, args[1:]...)
 	case "umask", "ulimit", "kill", "exec":
 		if args[0] != "exec" || len(args) > 1 {
-			return append([]string{"-" + args[0]}, args[1:]...), nil
+			return append([]string{"-" + args[0]}, args[1:]...)
 		}
 	}
-	return args, nil
+	return args
 }
 
 // note adds to the report, up to a limit.
@@ -152,8 +168,10 @@ func (s *script) note(line int, text string, known bool) {
 // A call is one command that a script runs.
 type call struct {
 	*script
-	args []string // args[0] is the command's bare name
+	ctx  context.Context // of the script's run
+	args []string        // args[0] is the command's bare name
 	dir  string
+	line int    // of the script
 	in   []byte // what it was given on its standard input, when it reads that
 	out  bytes.Buffer
 }
@@ -169,9 +187,12 @@ type command struct {
 // exec answers every command of a script. None reaches the host.
 func (s *script) exec(ctx context.Context, args []string) error {
 	hc := interp.HandlerCtx(ctx)
-	c := &call{script: s, args: slices.Clone(args), dir: hc.Dir}
+	c := &call{script: s, ctx: ctx, args: slices.Clone(args), dir: hc.Dir, line: int(hc.Pos.Line())}
 	c.args[0] = path.Base(args[0])
 	cmd := commands[c.args[0]]
+	if cmd.do == nil {
+		return s.unknown(c, strings.Join(args, " "), hc.Stdout)
+	}
 	if cmd.reads && hc.Stdin != nil { // not under the lock: its writer may wait for that
 		b, err := io.ReadAll(io.LimitReader(hc.Stdin, maxWritten))
 		if err != nil {
@@ -179,7 +200,7 @@ func (s *script) exec(ctx context.Context, args []string) error {
 		}
 		c.in = b
 	}
-	status, err := s.answer(c, cmd, int(hc.Pos.Line()), strings.Join(args, " "))
+	status, err := s.answer(c, cmd, strings.Join(args, " "))
 	if err != nil {
 		return err
 	}
@@ -191,25 +212,41 @@ func (s *script) exec(ctx context.Context, args []string) error {
 	return nil
 }
 
-// answer runs a command and notes what went wrong. A command without a native
-// version is noted, and taken to have ended well. It fails for a script that
-// goes on and on.
-func (s *script) answer(c *call, cmd command, line int, text string) (status uint8, err error) {
+// answer runs a command and notes what went wrong. It fails when the time is
+// over.
+func (s *script) answer(c *call, cmd command, text string) (status uint8, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.commands++; s.commands > maxCommands {
-		return 0, fmt.Errorf("more than %d commands", maxCommands)
-	}
-	if cmd.do == nil {
-		s.note(line, text, irrelevant(c.args))
-		return 0, nil
-	}
 	n, err := cmd.do(c)
+	if c.ctx.Err() != nil {
+		return 0, c.ctx.Err()
+	}
 	if err != nil {
-		s.note(line, text+": "+oneLine(err), false)
+		s.note(c.line, text+": "+oneLine(err), false)
 		n = max(n, 1)
 	}
 	return uint8(min(n, 255)), nil
+}
+
+// notFound is the exit status of a command that a shell doesn't find
+// (POSIX, sh, 2.8.2).
+const notFound = 127
+
+// unknown notes a command that has no native version. It is taken to have
+// ended well, unless something waits for its output: then it fails, and the
+// file that would get the output is left as it was.
+func (s *script) unknown(c *call, text string, out io.Writer) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	harmless := irrelevant(c.args)
+	s.note(c.line, text, harmless)
+	if harmless || out == nil || out == io.Discard || out == (null{}) {
+		return nil
+	}
+	if f, ok := out.(*writeFile); ok {
+		f.spoiled = true
+	}
+	return interp.ExitStatus(notFound)
 }
 
 func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
@@ -223,9 +260,18 @@ func (c *call) abs(p string) string {
 }
 
 // options splits a command's arguments into those that begin with "-" and the
-// others. Those named in withValue take the next argument as their value.
-func (c *call) options(withValue ...string) (opts map[string]string, rest []string) {
+// others. Those named in withValue take the next argument as their value;
+// flags are the others that the command knows, with blanks between. One that
+// is neither is noted.
+func (c *call) options(flags string, withValue ...string) (opts map[string]string, rest []string) {
 	opts = make(map[string]string)
+	known := append(strings.Fields(flags), withValue...)
+	set := func(name, value string) {
+		opts[name] = value
+		if !slices.Contains(known, name) {
+			c.note(c.line, fmt.Sprintf("%s: option %s has no native version", c.args[0], name), false)
+		}
+	}
 	for i := 1; i < len(c.args); i++ {
 		a := c.args[i]
 		name, value, _ := strings.Cut(a, "=")
@@ -238,12 +284,12 @@ func (c *call) options(withValue ...string) (opts map[string]string, rest []stri
 			i++
 			opts[a] = c.args[i]
 		case strings.HasPrefix(a, "--"):
-			opts[name] = value
+			set(name, value)
 		case slices.Contains(withValue, a[:2]):
 			opts[a[:2]] = a[2:]
 		default:
 			for _, letter := range a[1:] {
-				opts["-"+string(letter)] = ""
+				set("-"+string(letter), "")
 			}
 		}
 	}

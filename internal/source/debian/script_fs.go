@@ -46,6 +46,9 @@ func (s *script) open(ctx context.Context, p string, flag int, perm os.FileMode)
 		return readFile{bytes.NewReader(b)}, err
 	}
 	w := &writeFile{s: s, path: p, mode: uint32(perm.Perm()) &^ s.umask}
+	if old, err := s.to.tree.Lookup(p); err == nil {
+		w.before = &old
+	}
 	if flag&os.O_APPEND != 0 {
 		b, err := s.read(p)
 		if err != nil && !notExist(err) {
@@ -81,6 +84,9 @@ type writeFile struct {
 	path string
 	mode uint32
 	buf  bytes.Buffer
+
+	spoiled bool        // what was to be written is not known
+	before  *tree.Entry // what was there; nil: nothing
 }
 
 func (w *writeFile) Read([]byte) (int, error) { return 0, fs.ErrPermission }
@@ -95,7 +101,17 @@ func (w *writeFile) Write(p []byte) (int, error) {
 func (w *writeFile) Close() error {
 	w.s.mu.Lock()
 	defer w.s.mu.Unlock()
-	return w.s.write(w.path, w.buf.Bytes(), w.mode)
+	if !w.spoiled {
+		return w.s.write(w.path, w.buf.Bytes(), w.mode)
+	}
+	if w.before != nil {
+		return w.s.to.tree.Rewrite(*w.before)
+	}
+	p, err := w.s.to.tree.Resolve(w.path)
+	if err == nil {
+		w.s.to.tree.Remove(p)
+	}
+	return err
 }
 
 // read returns a file's bytes.
@@ -121,6 +137,10 @@ func (s *script) write(p string, b []byte, mode uint32) error {
 		if old.Type == tree.Dir {
 			return fmt.Errorf("%s is a folder", p)
 		}
+		if old.Type == tree.File { // under all of its names
+			e.Path, e.Mode, e.UID, e.GID = old.Path, old.Mode, old.UID, old.GID
+			return s.to.tree.Rewrite(e)
+		}
 		e.Mode, e.UID, e.GID = old.Mode, old.UID, old.GID
 	}
 	return s.put(e)
@@ -128,6 +148,12 @@ func (s *script) write(p string, b []byte, mode uint32) error {
 
 // put adds e below a folder that must be there.
 func (s *script) put(e tree.Entry) error {
+	if s.made++; s.made > maxMade {
+		return fmt.Errorf("the script makes more than %d files", maxMade)
+	}
+	if len(e.Path) > maxPath {
+		return fmt.Errorf("path %.80q… is longer than %d bytes", e.Path, maxPath)
+	}
 	if dir, err := s.to.tree.Lookup(path.Dir(e.Path)); path.Dir(e.Path) != "/" && (err != nil || dir.Type != tree.Dir) {
 		return fmt.Errorf("%s: %w", path.Dir(e.Path), fs.ErrNotExist)
 	}

@@ -1,10 +1,13 @@
 package debian
 
 import (
+	"context"
+	"errors"
 	"os"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -62,6 +65,11 @@ func TestScripts(t *testing.T) {
 			},
 		},
 		{
+			name:   "lines of accounts that are no accounts",
+			script: `printf '# ours\n+@net\nlast:x:9:\n+\n' >> /etc/group; addgroup --system extra; adduser www-data extra`,
+			text:   map[string]string{"/etc/group": "root:*:0:\nadm:*:4:\nwww-data:*:33:\nnogroup:*:65534:\n# ours\n+@net\nlast:x:9:\n+\nextra:x:100:www-data\n"},
+		},
+		{
 			name: "sysusers and tmpfiles",
 			script: `printf 'u daemonic - "A daemon" /var/lib/d\nm daemonic adm\ng crew 77\n' | systemd-sysusers -
 				printf 'd /run/d 0750 daemonic crew -\nf /run/d/file 0600 - - - text\n' > /etc/d.conf; systemd-tmpfiles --create /etc/d.conf`,
@@ -98,9 +106,9 @@ func TestScripts(t *testing.T) {
 		},
 		{
 			name:   "what has no native version",
-			script: "set -e\nmake-it-so --now\ntouch /etc/went-on\nsed s/a/b/ /etc/passwd\n",
+			script: "set -e\nmake-it-so --now\ntouch /etc/went-on\nfrob s/a/b/ /etc/passwd\n",
 			want:   []string{"/etc/went-on file 0644 0:0"},
-			notes:  []string{"package x: postinst:3: make-it-so --now", "package x: postinst:5: sed s/a/b/ /etc/passwd"},
+			notes:  []string{"package x: postinst:3: make-it-so --now", "package x: postinst:5: frob s/a/b/ /etc/passwd"},
 		},
 		{
 			name:   "what can't be done",
@@ -109,6 +117,66 @@ func TestScripts(t *testing.T) {
 				`package x: postinst:3: chown nobody-knows /etc/passwd: there is no user "nobody-knows"`,
 				"package x: postinst:0: the script ended early: exit status 1",
 			},
+		},
+		{
+			name: "output of what has no native version",
+			script: `frob s/a/x/ /usr/share/x/conf > /usr/share/x/conf
+				frob /etc/passwd > /etc/new; mv /etc/new /etc/passwd || touch /etc/kept
+				frob | grep -q x || touch /etc/piped; [ -n "$(frob -v || echo none)" ] && touch /etc/none; frob >/dev/null && touch /etc/unread`,
+			want: []string{"/etc/kept file 0644 0:0", "/etc/piped file 0644 0:0", "/etc/none file 0644 0:0", "/etc/unread file 0644 0:0"},
+			text: map[string]string{"/usr/share/x/conf": "a=1\nb=2\n"},
+			notes: []string{
+				"package x: postinst:2: frob s/a/x/ /usr/share/x/conf", "package x: postinst:3: frob /etc/passwd",
+				"package x: postinst:3: mv /etc/new /etc/passwd: /etc/new: file does not exist",
+				"package x: postinst:4: frob", "package x: postinst:4: frob -v",
+			},
+		},
+		{
+			name: "sed",
+			script: `sed s/a/x/ /usr/share/x/conf > /etc/1; sed -i -e 's,=\([0-9]\),: <\1&>,g' -e /b/d /usr/share/x/conf
+				printf 'one two\nthree\n' | sed -n 's/[aeiou]/-/gp; /th/p' > /etc/2; echo a.b/c | sed -E 's/(x|a)\.|\//\n/' > /etc/3`,
+			text: map[string]string{
+				"/etc/1": "x=1\nb=2\n", "/usr/share/x/conf": "a: <1=1>\n", "/etc/2": "-n- tw-\nthr--\nthr--\n", "/etc/3": "\nb/c\n",
+			},
+		},
+		{
+			name:   "sed that is not understood",
+			script: `sed '1,/x/{N;D}' /usr/share/x/conf > /etc/1 || sed -i.bak s/a/b/ /usr/share/x/conf || sed 's/\(.\)\1/x/' /usr/share/x/conf`,
+			text:   map[string]string{"/usr/share/x/conf": "a=1\nb=2\n"},
+			notes: []string{
+				`package x: postinst:2: sed 1,/x/{N;D} /usr/share/x/conf: command "1,/x/{N;D}" has no native version`,
+				"package x: postinst:2: sed -i.bak s/a/b/ /usr/share/x/conf: option -i.bak has no native version",
+				"package x: postinst:2: sed s/\\(.\\)\\1/x/ /usr/share/x/conf: error parsing regexp: invalid escape sequence: `\\1`",
+				"package x: postinst:0: the script ended early: exit status 1",
+			},
+		},
+		{
+			name:   "options that are not known",
+			script: "cp --sparse=always -p /usr/share/x/conf /etc/c; chmod -x,g+w /usr/bin/tool; mkdir -Z /opt",
+			want:   []string{"/etc/c file 0644 0:0", "/usr/bin/tool file 0664 0:0", "/opt dir 0755 0:0"},
+			notes: []string{
+				"package x: postinst:2: cp: option --sparse has no native version", "package x: postinst:2: mkdir: option -Z has no native version",
+			},
+		},
+		{
+			name:   "a file with two names",
+			script: `ln /usr/share/x/conf /etc/two; echo c=3 >> /etc/two; ln /usr/share/x/conf /etc/three; echo d=4 > /usr/share/x/conf`,
+			want:   []string{"/usr/share/x/conf file 0644 0:0", "/etc/two hardlink 0777 0:0 -> /usr/share/x/conf"},
+			text:   map[string]string{"/usr/share/x/conf": "d=4\n", "/etc/two": "d=4\n", "/etc/three": "d=4\n"},
+		},
+		{
+			name:   "copies of copies",
+			script: "mkdir -p /opt/a\ntouch /opt/a/f\n" + `for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do cp -r /opt/a /opt/b; mv /opt/b /opt/a/$i || exit 1; done`,
+			notes: []string{
+				"package x: postinst:4: cp -r /opt/a /opt/b: the script makes more than 65536 files",
+				"package x: postinst:4: mv /opt/b /opt/a/15: the script makes more than 65536 files",
+				"package x: postinst:0: the script ended early: exit status 1",
+			},
+		},
+		{
+			name:   "a loop of builtins",
+			script: `while :; do :; done`,
+			notes:  []string{"package x: postinst:0: the script ended early: more than 20000 commands"},
 		},
 		{
 			name:   "process substitution",
@@ -148,6 +216,19 @@ func TestScripts(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestScriptThatTakesTooLong stops within a script: what was done until then
+// is no tree that anybody may keep.
+func TestScriptThatTakesTooLong(t *testing.T) {
+	s := &Source{Dir: t.TempDir()}
+	ctl := map[string]string{"control": "Package: x\n", "postinst": "#!/bin/bash\nwhile [[ 1 ]]; do a=b; done\n"}
+	p := download(t, s, "x", makeDeb(t, ".gz", ctl, base))
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	if _, r, err := s.Tree(ctx, []Package{p}); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("Tree = %v, %v; want %v", r, err, context.DeadlineExceeded)
 	}
 }
 
@@ -196,27 +277,20 @@ func TestScriptOfAnotherInterpreter(t *testing.T) {
 	}
 }
 
-func TestApacheModulesAndCertificates(t *testing.T) {
+func TestCertificates(t *testing.T) {
 	files := slices.Concat(base, []file{
-		{name: "./etc/apache2/mods-available/proxy_http.load", body: "# Depends: proxy\nLoadModule"},
-		{name: "./etc/apache2/mods-available/proxy.load", body: "LoadModule"},
-		{name: "./etc/apache2/mods-available/proxy.conf", body: "x"},
-		{name: "./etc/apache2/mods-enabled/"},
 		{name: "./usr/share/ca-certificates/m/A.crt", body: "AAA"},
 		{name: "./usr/share/ca-certificates/m/B.crt", body: "BBB\n"},
 		{name: "./etc/ca-certificates.conf", body: "m/B.crt\n!m/A.crt\n"},
 	})
-	tr, r := install(t, map[string]string{"postinst": "#!/bin/sh\na2enmod -q proxy_http\nupdate-ca-certificates\n"}, files)
+	tr, r := install(t, map[string]string{"postinst": "#!/bin/sh\nupdate-ca-certificates\n"}, files)
 	var got []string
-	for _, e := range append(tr.Below("/etc/apache2/mods-enabled"), tr.Below("/etc/ssl/certs")...) {
+	for _, e := range tr.Below("/etc/ssl/certs") {
 		if e.Type != tree.Dir {
 			got = append(got, line(e))
 		}
 	}
 	want := []string{
-		"/etc/apache2/mods-enabled/proxy.conf link 0777 0:0 -> ../mods-available/proxy.conf",
-		"/etc/apache2/mods-enabled/proxy.load link 0777 0:0 -> ../mods-available/proxy.load",
-		"/etc/apache2/mods-enabled/proxy_http.load link 0777 0:0 -> ../mods-available/proxy_http.load",
 		"/etc/ssl/certs/B.pem link 0777 0:0 -> /usr/share/ca-certificates/m/B.crt",
 		"/etc/ssl/certs/ca-certificates.crt file 0644 0:0",
 	}

@@ -45,7 +45,7 @@ func (c *call) configs(names []string, folder string) (string, error) {
 
 // systemd-sysusers(8), for lines of the types u, g and m (sysusers.d(5)).
 func doSysusers(c *call) (int, error) {
-	_, names := c.options("--replace")
+	_, names := c.options("", "--replace")
 	text, err := c.configs(names, "sysusers.d")
 	if err != nil {
 		return 1, err
@@ -133,7 +133,7 @@ func fields(l string) []string {
 // systemd-tmpfiles(8) --create, for folders, files, links and owners
 // (tmpfiles.d(5)). Without file names it is run at every boot anyway.
 func doTmpfiles(c *call) (int, error) {
-	opts, names := c.options("--prefix", "--exclude-prefix")
+	opts, names := c.options("--create --remove --clean --boot --graceful", "--prefix", "--exclude-prefix")
 	if !has(opts, "--create") {
 		return 0, nil
 	}

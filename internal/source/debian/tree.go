@@ -210,13 +210,13 @@ func (in *installer) fixShells() error {
 			l[6] = "/bin/sh"
 		}
 	}
-	e, err := in.tree.Lookup("/etc/passwd")
+	e, err := in.tree.Lookup(passwdFile)
 	if err != nil {
 		return err
 	}
-	now := tree.NewFile(e.Path, e.Mode, formatLines(a.passwd), e.ModTime, e.Why)
+	now := tree.NewFile(e.Path, e.Mode, formatLines(a.passwd, a.oddUsers), e.ModTime, e.Why)
 	now.UID, now.GID = e.UID, e.GID
-	return in.tree.Put(now)
+	return in.tree.Rewrite(now)
 }
 
 // prune takes out what docs names, and the alternatives that led there.

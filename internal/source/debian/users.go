@@ -10,7 +10,7 @@ import (
 // adduser(8): a system user gets the group nogroup unless told otherwise, and
 // no home is made when it is said or not there to be made.
 func doAdduser(c *call) (int, error) {
-	opts, names := c.options("--home", "--shell", "--uid", "--gid", "--gecos", "--ingroup", "--comment", "--firstuid", "--lastuid")
+	opts, names := c.options("--disabled-login --disabled-password --force-badname --allow-bad-names --group --no-create-home --nohome --no-home --quiet --system", "--home", "--shell", "--uid", "--gid", "--gecos", "--ingroup", "--comment", "--firstuid", "--lastuid")
 	a, err := c.accounts()
 	if err != nil {
 		return 1, err
@@ -108,7 +108,7 @@ func (c *call) makeHome(home, name string) error {
 }
 
 func doAddgroup(c *call) (int, error) {
-	opts, names := c.options("--gid")
+	opts, names := c.options("--quiet --system --force-badname", "--gid")
 	if len(names) == 2 {
 		return doAdduser(c)
 	}
@@ -116,7 +116,7 @@ func doAddgroup(c *call) (int, error) {
 }
 
 func doGroupadd(c *call) (int, error) {
-	opts, names := c.options("-g", "--gid", "-K")
+	opts, names := c.options("-f -r --force --system", "-g", "--gid", "-K")
 	return c.newGroup(names, opts["-g"]+opts["--gid"])
 }
 
@@ -136,7 +136,8 @@ func (c *call) newGroup(names []string, id string) (int, error) {
 
 // useradd(8) makes a group of the user's name, unless told which to use.
 func doUseradd(c *call) (int, error) {
-	opts, names := c.options("-u", "--uid", "-g", "--gid", "-d", "--home-dir", "--home", "-s", "--shell", "-c", "--comment",
+	opts, names := c.options("-l -m -M -N -r -U --create-home --no-create-home --no-user-group --system --user-group",
+		"-u", "--uid", "-g", "--gid", "-d", "--home-dir", "--home", "-s", "--shell", "-c", "--comment",
 		"-G", "--groups", "-b", "-K", "-k")
 	if len(names) != 1 {
 		return 1, errors.New("no user name")
@@ -190,7 +191,7 @@ func (c *call) joinGroup(name, group string) error {
 
 // usermod(8), of which groups and locks are done.
 func doUsermod(c *call) (int, error) {
-	opts, names := c.options("-G", "--groups", "-d", "--home", "-s", "--shell", "-c", "--comment", "-u", "-g", "-p")
+	opts, names := c.options("-a -L -U --append --lock --unlock", "-G", "--groups", "-d", "--home", "-s", "--shell", "-c", "--comment")
 	if len(names) != 1 {
 		return 1, errors.New("no user name")
 	}
@@ -219,7 +220,7 @@ func doUsermod(c *call) (int, error) {
 }
 
 func doGetent(c *call) (int, error) {
-	_, rest := c.options()
+	_, rest := c.options("")
 	a, err := c.accounts()
 	if err != nil || len(rest) == 0 {
 		return 1, err
@@ -242,7 +243,7 @@ func doGetent(c *call) (int, error) {
 
 // id(1) of a user, or of root, who runs the scripts.
 func doID(c *call) (int, error) {
-	opts, names := c.options()
+	opts, names := c.options("-g -G -n -r -u --group --groups --name --real --user")
 	if len(names) == 0 {
 		names = []string{"root"}
 	}
