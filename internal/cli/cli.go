@@ -173,6 +173,7 @@ func oneLine(err error) string {
 
 // unknownCommand names what was typed, and what may have been meant.
 func unknownCommand(c *cobra.Command, typed string) error {
+	c.SuggestionsMinimumDistance = 2 // the default is set on a path of cobra that we do not take
 	if near := c.SuggestionsFor(typed); len(near) > 0 {
 		return usagef("unknown command %q (did you mean %q?); see %s --help", typed, near[0], c.CommandPath())
 	}
