@@ -4,11 +4,9 @@ import (
 	"cmp"
 	"context"
 	"embed"
-	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -29,28 +27,6 @@ const hashFile = "source"
 // maxProgram bounds what a file of dist may grow to, in bytes.
 const maxProgram = 16 << 20
 
-// Binary returns the guest's program for an operating system ("netbsd",
-// "linux") and a processor ("i386" or "amd64", or Go's "386"), and the hash
-// of its source, which the guest's hello repeats. It is the embedded one where
-// that was built from the embedded source, else the one in cacheDir, else it
-// is built now, which takes some seconds and a Go toolchain, and kept there.
-func Binary(ctx context.Context, system, arch, cacheDir string) (program []byte, hash string, err error) {
-	t, err := targetOf(system, arch)
-	if err != nil {
-		return nil, "", err
-	}
-	files, err := sourceFiles()
-	if err != nil {
-		return nil, "", err
-	}
-	hash = sourceHash(files)
-	program, err = embedded(dist, t, hash)
-	if !errors.Is(err, fs.ErrNotExist) {
-		return program, hash, err
-	}
-	return cached(ctx, t, hash, cacheDir)
-}
-
 // embedded returns the program in folder. Where there is none, or one of
 // another source, the error is fs.ErrNotExist.
 func embedded(folder fs.FS, t Target, hash string) ([]byte, error) {
@@ -70,29 +46,6 @@ func embedded(folder fs.FS, t Target, hash string) ([]byte, error) {
 		return nil, fmt.Errorf("unpack the embedded agent for %s: %w", t, err)
 	}
 	return program, nil
-}
-
-// cached returns the program in dir, or builds it and puts it there.
-func cached(ctx context.Context, t Target, hash, dir string) ([]byte, string, error) {
-	name := filepath.Join(dir, "agent-"+t.String()+"-"+hash+".zst")
-	if packed, err := os.ReadFile(name); err == nil {
-		if program, err := unpack(packed); err == nil {
-			return program, hash, nil
-		}
-		// A damaged one is made again.
-	}
-	program, hash, err := Build(ctx, t)
-	if err != nil {
-		return nil, "", err
-	}
-	packed, err := pack(program)
-	if err != nil {
-		return nil, "", fmt.Errorf("pack the %s agent: %w", t, err)
-	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, "", err
-	}
-	return program, hash, atomicfile.WriteFile(name, packed, 0o644)
 }
 
 // Generate builds the programs of all targets into folder, for embedding.

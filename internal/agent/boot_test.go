@@ -39,7 +39,7 @@ func TestBoot(t *testing.T) {
 				t.Errorf("first event %+v: want Started", started)
 			}
 			t.Logf("since the kernel's start: %+v, service %v", line.Hello().Times, started.Time)
-			if diff := cmp.Diff(wantFacts, m.facts(t)); diff != "" {
+			if diff := cmp.Diff(wantFacts(g.hasProc(t)), m.facts(t)); diff != "" {
 				t.Errorf("the service's surroundings (-want +got):\n%s", diff)
 			}
 			if err := line.Stop(t.Context(), "", 20*time.Second); err != nil {
@@ -57,49 +57,34 @@ func TestBoot(t *testing.T) {
 	}
 }
 
-// TestServiceEnds has services that end, or do not even start.
-func TestServiceEnds(t *testing.T) {
-	tests := []struct {
-		name    string
-		args    []string
-		want    wire.Message
-		console string
-	}{
-		{"with a code", []string{"/bin/service", "exit"}, wire.Exited{Code: 3}, "the service ended with exit status 3"},
-		{"not found", []string{"nothing"}, wire.Exited{Code: 127}, "start nothing: no such program in the guest"},
-	}
-	for _, g := range guests() {
-		for _, tt := range tests {
-			t.Run(g.name+" "+tt.name, func(t *testing.T) {
-				t.Parallel()
-				g.need(t)
-				config := bootConfig()
-				config.Service.Args = tt.args
-				m := g.boot(t, config)
-				line := m.connect(t, config.Key)
-				event := next(t, line)
-				for event != tt.want {
-					if _, ended := event.(wire.Exited); ended {
-						break
-					}
-					event = next(t, line)
+// TestNotFound has a service that does not even start.
+func TestNotFound(t *testing.T) {
+	for _, g := range oneFor(guest.system) {
+		t.Run(g.name, func(t *testing.T) {
+			t.Parallel()
+			g.need(t)
+			config := bootConfig()
+			config.Service.Args = []string{"nothing"}
+			m := g.boot(t, config)
+			line := m.connect(t, config.Key)
+			const reason = "start nothing: no such program in the guest"
+			for _, want := range []wire.Message{wire.Error{Text: reason}, wire.Exited{Code: 127}} {
+				if got := next(t, line); got != want {
+					t.Errorf("event %+v: want %+v", got, want)
 				}
-				if event != tt.want {
-					t.Errorf("event %+v: want %+v", event, tt.want)
-				}
-				m.wait(t)
-				if !strings.Contains(m.console.String(), tt.console) {
-					t.Errorf("console lacks %q:\n%s", tt.console, m.console.String())
-				}
-			})
-		}
+			}
+			m.wait(t)
+			if !strings.Contains(m.console.String(), reason) {
+				t.Errorf("console lacks %q:\n%s", reason, m.console.String())
+			}
+		})
 	}
 }
 
 // TestNoConfiguration starts guests without a configuration disk: they say so
 // and end.
 func TestNoConfiguration(t *testing.T) {
-	for _, g := range guests() {
+	for _, g := range oneFor(guest.system) {
 		t.Run(g.name, func(t *testing.T) {
 			t.Parallel()
 			g.need(t)
@@ -130,9 +115,10 @@ func TestInit(t *testing.T) {
 	}
 }
 
-// TestReadOnly boots from a root that can't be written.
+// TestReadOnly boots from a root that can't be written, with a service that
+// ends by itself.
 func TestReadOnly(t *testing.T) {
-	for _, g := range guests() {
+	for _, g := range oneFor(guest.forTarget) {
 		t.Run(g.name, func(t *testing.T) {
 			t.Parallel()
 			g.need(t)
@@ -141,16 +127,19 @@ func TestReadOnly(t *testing.T) {
 			config.Service = wire.Service{Args: []string{"service", "exit"}}
 			m := g.boot(t, config)
 			line := m.connect(t, config.Key)
-			var event wire.Message
-			for range 3 {
-				if event = next(t, line); event == (wire.Exited{Code: 3}) {
-					break
+			const reason = "the service ended with exit status 3"
+			if started, ok := next(t, line).(wire.Started); !ok {
+				t.Errorf("first event %+v: want Started", started)
+			}
+			for _, want := range []wire.Message{wire.Error{Text: reason}, wire.Exited{Code: 3}} {
+				if got := next(t, line); got != want {
+					t.Errorf("event %+v: want %+v", got, want)
 				}
 			}
-			if event != (wire.Exited{Code: 3}) {
-				t.Errorf("last event %+v: want Exited with 3", event)
-			}
 			m.wait(t)
+			if !strings.Contains(m.console.String(), reason) {
+				t.Errorf("console lacks %q:\n%s", reason, m.console.String())
+			}
 		})
 	}
 }
@@ -174,17 +163,20 @@ func bootConfig() wire.Config {
 	}
 }
 
-var wantFacts = map[string]any{
-	"args":     []any{"service", "one", "two words"},
-	"dir":      "/srv",
-	"hostname": "harbour",
-	"uid":      1000.0,
-	"gid":      100.0,
-	"env":      "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/usr/pkg/sbin:/usr/pkg/bin HOME=/srv USER=sailor SHIP=test",
-	"resolv":   "nameserver 10.0.2.3\n",
-	"hosts":    "127.0.0.1\tlocalhost\n127.0.0.1\tharbour\n",
-	"leader":   true,
-	"parent":   1.0,
-	"files":    true,
-	"tmp":      true,
+func wantFacts(proc bool) map[string]any {
+	return map[string]any{
+		"args":     []any{"service", "one", "two words"},
+		"dir":      "/srv",
+		"hostname": "harbour",
+		"uid":      1000.0,
+		"gid":      100.0,
+		"env":      "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/usr/pkg/sbin:/usr/pkg/bin HOME=/srv USER=sailor SHIP=test",
+		"resolv":   "nameserver 10.0.2.3\n",
+		"hosts":    "127.0.0.1\tlocalhost\n127.0.0.1\tharbour\n",
+		"leader":   true,
+		"parent":   1.0,
+		"files":    true,
+		"tmp":      true,
+		"proc":     proc,
+	}
 }

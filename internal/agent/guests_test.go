@@ -8,11 +8,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/fakecracker/fakecracker/internal/agent"
 	"github.com/fakecracker/fakecracker/internal/initramfs"
+	"github.com/fakecracker/fakecracker/internal/kernel"
 )
 
 // A guest is a system and a machine that the agent is tried in.
@@ -42,6 +44,31 @@ func guests() []guest {
 		{"netbsd-amd64-microvm", netbsdAMD64, "qemu-system-x86_64", "microvm", "root=ld0a " + mmioDisks, "netbsd-amd64"},
 		{"linux", linuxAMD64, "qemu-system-x86_64", "pc", linux, ""},
 	}
+}
+
+// oneFor returns the first guest of each kind that key tells, for what is the
+// same in all of a kind.
+func oneFor[K comparable](key func(guest) K) []guest {
+	had := map[K]bool{}
+	return slices.DeleteFunc(guests(), func(g guest) bool {
+		k := key(g)
+		again := had[k]
+		had[k] = true
+		return again
+	})
+}
+
+func (g guest) system() string          { return g.target.OS }
+func (g guest) forTarget() agent.Target { return g.target }
+
+// hasProc reports whether the kernel has a process file system.
+func (g guest) hasProc(t *testing.T) bool {
+	t.Helper()
+	info, err := kernel.Inspect(g.kernelPath(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return info.OS == "linux" || slices.Contains(info.Filesystems, "procfs")
 }
 
 // need skips the test where the kernel or a program is not at hand.
@@ -127,10 +154,8 @@ func (g guest) fill(t *testing.T, tree string) {
 	if err := os.WriteFile(filepath.Join(tree, "etc/passwd"), []byte(passwd), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	build := exec.Command("go", "build", "-o", filepath.Join(tree, "bin/service"), "./testdata/service")
-	build.Env = append(os.Environ(), "GOOS="+g.target.OS, "GOARCH="+g.target.Arch, "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
+	if err := os.WriteFile(filepath.Join(tree, "bin/service"), serviceFor(t, g.target), 0o755); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -44,12 +44,8 @@ func (g guest) bootDisk(t *testing.T, config []byte) *machine {
 	if err := os.WriteFile(disk, config, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	program, _, err := agent.Binary(t.Context(), g.target.OS, g.target.Arch, filepath.Join(dir, "cache"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	m := &machine{root: filepath.Join(dir, "root"), linePort: freePort(t), servicePort: freePort(t), ended: make(chan struct{})}
-	args := append(g.arguments(t, dir, program),
+	args := append(g.arguments(t, dir, agentFor(t, g.target)),
 		"-accel", "tcg", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
 		"-m", "256", "-serial", "stdio", "-rtc", "base=2001-01-01",
 		"-drive", "if=none,id=root,format=raw,file="+filepath.Join(dir, "root"),

@@ -26,10 +26,11 @@ func TestProgramFor(t *testing.T) {
 		t.Fatal(err)
 	}
 	sum := sha256.Sum256(data)
-	source, err := SourceHash()
+	files, err := sourceFiles()
 	if err != nil {
 		t.Fatal(err)
 	}
+	source := sourceHash(files)
 	hexSum := hex.EncodeToString(sum[:])
 	want := Program{
 		Path:   filepath.Join(dir, "netbsd-386-"+source+"-"+hexSum),

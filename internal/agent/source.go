@@ -76,12 +76,3 @@ func writeSource(dir string, files map[string][]byte) error {
 	}
 	return nil
 }
-
-// SourceHash returns the hash of the source that the programs are built from.
-func SourceHash() (string, error) {
-	files, err := sourceFiles()
-	if err != nil {
-		return "", err
-	}
-	return sourceHash(files), nil
-}
