@@ -43,9 +43,9 @@ type proof struct {
 // guest. Where one can be opened, a tiny guest is run on it once in each boot
 // of the host and for each QEMU, for at most 2 s; the answer is remembered in
 // cacheDir. There is always an answer, "tcg" at the last; an error means that
-// there is no QEMU, or that ctx ended.
+// there is no QEMU of either processor, or that ctx ended.
 func (d *Driver) ProbeAccel(ctx context.Context, cacheDir string) (Accel, error) {
-	program, err := d.program("amd64")
+	program, arch, err := d.emulator()
 	if err != nil {
 		return Accel{}, fmt.Errorf("look for an accelerator: %w", err)
 	}
@@ -57,7 +57,7 @@ func (d *Driver) ProbeAccel(ctx context.Context, cacheDir string) (Accel, error)
 	if got, err := readProof(cacheDir); err == nil && got.holds(want) {
 		return got.Accel, nil
 	}
-	want.Accel, err = d.tryAccel(ctx, program, name, cacheDir)
+	want.Accel, err = d.tryAccel(ctx, program, arch, name, cacheDir)
 	if err != nil {
 		return Accel{}, fmt.Errorf("look for an accelerator: %w", err)
 	}
@@ -70,7 +70,7 @@ func (d *Driver) ProbeAccel(ctx context.Context, cacheDir string) (Accel, error)
 // RememberBad makes ProbeAccel answer "tcg" for the rest of the host's boot,
 // because a guest has hung under the accelerator though it had passed.
 func (d *Driver) RememberBad(cacheDir, name, why string) error {
-	program, err := d.program("amd64")
+	program, _, err := d.emulator()
 	if err != nil {
 		return fmt.Errorf("remember that %s is no use: %w", name, err)
 	}
@@ -79,6 +79,19 @@ func (d *Driver) RememberBad(cacheDir, name, why string) error {
 		return fmt.Errorf("remember that %s is no use: %w", name, err)
 	}
 	return nil
+}
+
+// emulator returns the QEMU that accelerators are tried with, and which
+// processor it has. The 32-bit one will do where there is no other.
+func (d *Driver) emulator() (program, arch string, err error) {
+	program, err = d.program("amd64")
+	if err == nil {
+		return program, "amd64", nil
+	}
+	if program, other := d.program("i386"); other == nil {
+		return program, "i386", nil
+	}
+	return "", "", err
 }
 
 // candidate returns the accelerator that a system has for our guests, if it
@@ -107,16 +120,16 @@ func candidate(system, arch string) (string, error) {
 
 // tryAccel lets the prober decide. Its error is ctx's, or that the prober
 // couldn't be laid down.
-func (d *Driver) tryAccel(ctx context.Context, program, name, dir string) (Accel, error) {
+func (d *Driver) tryAccel(ctx context.Context, program, arch, name, dir string) (Accel, error) {
 	rom := filepath.Join(dir, romFile)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return Accel{}, err
 	}
-	if err := atomicfile.WriteFile(rom, prober(), 0o644); err != nil {
+	if err := atomicfile.WriteFile(rom, prober(arch), 0o644); err != nil {
 		return Accel{}, err
 	}
 	start := time.Now()
-	err := runProber(ctx, program, name, rom, proberLimit)
+	err := runProber(ctx, program, arch, name, rom, proberLimit)
 	switch {
 	case ctx.Err() != nil:
 		return Accel{}, context.Cause(ctx)
@@ -126,8 +139,9 @@ func (d *Driver) tryAccel(ctx context.Context, program, name, dir string) (Accel
 	return Accel{Name: name, Why: fmt.Sprintf("a guest ran under it in %d ms", time.Since(start).Milliseconds())}, nil
 }
 
-// runProber runs the prober's image and returns nil if it did all it should.
-func runProber(ctx context.Context, program, accel, rom string, limit time.Duration) error {
+// runProber runs the prober's image for a processor and returns nil if it did
+// all it should.
+func runProber(ctx context.Context, program, arch, accel, rom string, limit time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	// QEMU dies with the thread that starts it.
@@ -136,7 +150,7 @@ func runProber(ctx context.Context, program, accel, rom string, limit time.Durat
 	var stderr messages
 	cmd := exec.CommandContext(ctx, program,
 		"-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-M", pcVersion,
-		"-accel", accel, "-cpu", cpu("amd64"), "-m", "16", "-bios", rom,
+		"-accel", accel, "-cpu", cpu(arch), "-m", "16", "-bios", rom,
 		"-device", fmt.Sprintf("isa-debug-exit,iobase=%#x,iosize=1", proberPort))
 	cmd.Stderr = &stderr
 	cmd.Env = environment(os.Environ())
@@ -149,7 +163,7 @@ func runProber(ctx context.Context, program, accel, rom string, limit time.Durat
 		return fmt.Errorf("a test guest was not done within %v", limit)
 	case errors.As(err, &exit) && exit.ExitCode() == proberStatus:
 		return nil
-	case stderr.last() != "":
+	case err != nil && stderr.last() != "":
 		return errors.New(stderr.last())
 	case err != nil:
 		return err

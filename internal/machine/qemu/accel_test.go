@@ -31,9 +31,16 @@ func proberFile(t *testing.T, rom []byte) string {
 }
 
 func TestProber(t *testing.T) {
-	rom := proberFile(t, prober())
-	if err := runProber(t.Context(), qemu64(t), tcg, rom, time.Minute); err != nil {
-		t.Errorf("the prober under tcg: %v", err)
+	for _, arch := range []string{"amd64", "i386"} {
+		t.Run(arch, func(t *testing.T) {
+			program, err := new(Driver).program(arch)
+			if err != nil {
+				t.Skip(err)
+			}
+			if err := runProber(t.Context(), program, arch, tcg, proberFile(t, prober(arch)), time.Minute); err != nil {
+				t.Errorf("the prober under tcg: %v", err)
+			}
+		})
 	}
 }
 
@@ -41,23 +48,25 @@ func TestProber(t *testing.T) {
 // passed.
 func TestProberFails(t *testing.T) {
 	program := qemu64(t)
-	faulty := func(at int, code ...byte) string {
-		rom := prober()
+	faulty := func(arch string, at int, code ...byte) string {
+		rom := prober(arch)
 		copy(rom[at:], code)
 		return proberFile(t, rom)
 	}
 	tests := []struct {
-		name, rom, want string
-		limit           time.Duration
+		name, arch, rom, want string
+		limit                 time.Duration
 	}{
-		{"no timer", faulty(atTick, 0xf4, 0xeb, 0xfd), "not done within", 2 * time.Second},
-		{"endless loop", faulty(atCopy, 0xeb, 0xfe), "not done within", time.Second},
-		{"fault", faulty(atLong, 0x0f, 0x0b), "fell over", time.Minute},
-		{"no paging", faulty(atGDT+24, make([]byte, 8)...), "fell over", time.Minute},
+		{"no timer", "amd64", faulty("amd64", atTick, 0xf4, 0xeb, 0xfd), "not done within", 2 * time.Second},
+		{"endless loop", "amd64", faulty("amd64", atCopy, 0xeb, 0xfe), "not done within", time.Second},
+		{"fault", "amd64", faulty("amd64", atWork, 0x0f, 0x0b), "fell over", time.Minute},
+		{"no long mode", "amd64", faulty("amd64", atGDT+24, make([]byte, 8)...), "fell over", time.Minute},
+		{"no timer on i386", "i386", faulty("i386", atTick, 0xf4, 0xeb, 0xfd), "not done within", 2 * time.Second},
+		{"fault on i386", "i386", faulty("i386", atWork, 0x0f, 0x0b), "fell over", time.Minute},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			err := runProber(t.Context(), program, tcg, tt.rom, tt.limit)
+			err := runProber(t.Context(), program, tt.arch, tcg, tt.rom, tt.limit)
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("error %v; want %q", err, tt.want)
 			}
@@ -66,7 +75,7 @@ func TestProberFails(t *testing.T) {
 }
 
 func TestProberUnknownAccelerator(t *testing.T) {
-	err := runProber(t.Context(), qemu64(t), "abacus", proberFile(t, prober()), time.Minute)
+	err := runProber(t.Context(), qemu64(t), "amd64", "abacus", proberFile(t, prober("amd64")), time.Minute)
 	if err == nil || !strings.Contains(err.Error(), "abacus") {
 		t.Errorf("error %v; want QEMU's own words on abacus", err)
 	}
@@ -103,6 +112,29 @@ func TestProbeAccel(t *testing.T) {
 	bad, err := d.ProbeAccel(t.Context(), dir)
 	if want := (Accel{tcg, "a guest hung"}); err != nil || bad != want {
 		t.Errorf("ProbeAccel after RememberBad = %+v, %v; want %+v", bad, err, want)
+	}
+}
+
+// A host with the 32-bit QEMU alone has an answer, too.
+func TestProbeAccelI386(t *testing.T) {
+	program, err := exec.LookPath("qemu-system-i386")
+	if err != nil {
+		t.Skip("qemu-system-i386 is not installed")
+	}
+	d := &Driver{Dir: t.TempDir()}
+	if err := os.Symlink(program, filepath.Join(d.Dir, "qemu-system-i386")); err != nil {
+		t.Fatal(err)
+	}
+	got, err := d.ProbeAccel(t.Context(), t.TempDir())
+	t.Logf("%s: %s", got.Name, got.Why)
+	if err != nil || got.Name == "" || got.Why == "" {
+		t.Errorf("ProbeAccel = %+v, %v; want a name and a reason", got, err)
+	}
+	if _, arch, err := d.emulator(); arch != "i386" || err != nil {
+		t.Errorf("tried with the processor %s, %v; want i386", arch, err)
+	}
+	if err := d.RememberBad(t.TempDir(), "kvm", "a guest hung"); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -5,9 +5,9 @@ import "encoding/binary"
 // The prober is a guest that does what every kernel does first and nothing
 // else: it goes from real through protected to long mode with paging, runs
 // from memory, works for a while, and takes interrupts of the local APIC's
-// timer. Then it ends QEMU with a status that nothing else gives. (Intel SDM
-// volume 3: 9.9 mode switching, 4.5 paging, 6.14 interrupts in long mode,
-// 10.5.4 APIC timer.)
+// timer. Then it ends QEMU with a status that nothing else gives. For i386 it
+// stays in protected mode. (Intel SDM volume 3: 9.9 mode switching, 4.3 and
+// 4.5 paging, 6.11 and 6.14 interrupts, 10.5.4 APIC timer.)
 //
 // The work is what tells a processor from its imitation: there are hosts
 // whose /dev/kvm interprets one instruction at a time, a million in a second,
@@ -28,7 +28,7 @@ const (
 	atReal      = 0x000
 	atProtected = 0x040
 	atCopy      = 0x080
-	atLong      = 0x100
+	atWork      = 0x100
 	atTick      = 0x180
 	atGDT       = 0x1c0
 	atROMGDTR   = 0x1e0
@@ -53,15 +53,19 @@ const (
 const (
 	apic      = 0xfee00000
 	apicEntry = highPages + (apic-3<<30)>>21*8 // of its 2 MiB page
+	apicLarge = pml4 + apic>>22*4              // of its 4 MiB page, in the only directory of i386
 	vector    = 0x20
-	gate      = idt + vector*16
 
 	code32, data, code64 = 0x08, 0x10, 0x18 // selectors
 )
 
-// prober returns the guest as a firmware image.
-func prober() []byte {
+// prober returns the guest for a processor as a firmware image.
+func prober(arch string) []byte {
 	rom := make([]byte, proberSize)
+	enter, gate, selector := enterLongMode(), uint32(idt+vector*16), uint32(code64)
+	if arch == "i386" {
+		enter, gate, selector = enterPaging(), idt+vector*8, code32
+	}
 	for _, piece := range []struct {
 		at   int
 		code [][]byte
@@ -71,8 +75,8 @@ func prober() []byte {
 		}},
 		{atReal, realMode()},
 		{atProtected, protectedMode()},
-		{atCopy, enterLongMode()},
-		{atLong, longMode()},
+		{atCopy, enter},
+		{atWork, work(gate, selector)},
 		{atTick, tick()},
 		{atGDT, [][]byte{
 			make([]byte, 8),
@@ -151,8 +155,23 @@ func enterLongMode() [][]byte {
 		le32(1 << 31),
 		{0x0f, 0x22, 0xc0}, // or eax, PG; mov cr0, eax
 		{0xea},
-		le32(proberRAM + atLong),
+		le32(proberRAM + atWork),
 		{code64, 0}, // jmp code64:long
+	}
+}
+
+// enterPaging is enterLongMode for i386: one directory of 4 MiB pages.
+func enterPaging() [][]byte {
+	return [][]byte{
+		{0x0f, 0x01, 0x15}, le32(proberRAM + atRAMGDTR), // lgdt [ramGDTR]
+		{0xbf}, le32(pml4), // mov edi, tables
+		{0xb9}, le32(tables / 4), // mov ecx, their size
+		{0x31, 0xc0, 0xf3, 0xab},                                      // xor eax, eax; rep stosd
+		store32(pml4, 0x83), store32(apicLarge, apic&^(1<<22-1)|0x9b), // as above
+		{0xb8}, le32(0x10), {0x0f, 0x22, 0xe0}, // mov eax, PSE; mov cr4, eax
+		{0xb8}, le32(pml4), {0x0f, 0x22, 0xd8}, // mov eax, directory; mov cr3, eax
+		{0x0f, 0x20, 0xc0, 0x0d}, le32(1 << 31), {0x0f, 0x22, 0xc0}, // mov eax, cr0; or eax, PG; mov cr0, eax
+		{0xea}, le32(proberRAM + atWork), {code32, 0}, // jmp code32:work
 	}
 }
 
@@ -161,12 +180,14 @@ func store32(address, value uint32) []byte {
 	return append(append([]byte{0xc7, 0x05}, le32(address)...), le32(value)...)
 }
 
-func longMode() [][]byte {
+// work is all the rest but tick. Both modes read the same bytes the same way:
+// addresses are absolute, and the first half of a gate is that of i386.
+func work(gate, selector uint32) [][]byte {
 	const handler = proberRAM + atTick
 	return [][]byte{
 		{0xbc}, le32(stack), // mov esp, stack
-		// An interrupt gate: 0x8e is present, ring 0, 64-bit interrupt.
-		{0xc7, 0x04, 0x25}, le32(gate), le32(code64<<16 | handler&0xffff), // mov dword [gate], …
+		// An interrupt gate: 0x8e is present, ring 0, interrupt gate of the mode.
+		{0xc7, 0x04, 0x25}, le32(gate), le32(selector<<16 | handler&0xffff), // mov dword [gate], …
 		{0xc7, 0x04, 0x25}, le32(gate + 4), le32(handler&0xffff0000 | 0x8e00), // mov dword [gate+4], …
 		{0x0f, 0x01, 0x1c, 0x25}, le32(proberRAM + atIDTR), // lidt [IDTR]
 		{0xb9}, le32(proberWork), // mov ecx, rounds
@@ -184,7 +205,7 @@ func longMode() [][]byte {
 	}
 }
 
-// storeAPIC is mov dword [rbx+register], value in 64-bit code.
+// storeAPIC is mov dword [rbx+register], value; ebx for i386.
 func storeAPIC(register, value uint32) []byte {
 	return append(append([]byte{0xc7, 0x83}, le32(register)...), le32(value)...)
 }
@@ -195,7 +216,7 @@ func tick() [][]byte {
 		storeAPIC(0xb0, 0),        // end of interrupt
 		{0xff, 0xc9, 0x74, 0x0c},  // dec ecx; jz done
 		storeAPIC(0x380, 100_000), // start again (10 bytes)
-		{0x48, 0xcf},              // iretq
+		{0x48, 0xcf},              // iretq; for i386 dec eax, which nobody needs, and iretd
 		{0xb0, proberValue},       // done: mov al, value
 		{0xe6, proberPort},        // out port, al
 		{0xf4, 0xeb, 0xfd},        // hlt; jmp hlt
