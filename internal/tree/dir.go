@@ -8,24 +8,20 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"syscall"
 )
 
 // DirOptions say how FromDir reads a host folder.
 type DirOptions struct {
 	At  string // the path in the tree that the folder becomes; "/" when empty
 	Why string // Entry.Why of what is found
-
-	// Owners keeps the host's numeric owners. Otherwise all is root's: who
-	// checked a folder out says nothing about the guest.
-	Owners bool
-	// Specials keeps devices, FIFOs and sockets, which are errors otherwise.
-	Specials bool
 }
 
 // FromDir returns the files below the host folder dir, with the digests of
 // their bytes, which stay where they are. The folder's own mode is left out
 // when it becomes the root. Symbolic links are kept as they are, never
 // followed; several names of one host file become hard links of the first.
+// All is root's: who checked a folder out says nothing about the guest.
 func FromDir(ctx context.Context, dir string, o DirOptions) (Tree, error) {
 	if fi, err := os.Stat(dir); err != nil {
 		return Tree{}, fmt.Errorf("read folder %s: %w", dir, err)
@@ -76,11 +72,7 @@ func (w *dirWalk) visit(host string, d fs.DirEntry) error {
 		return err
 	}
 	e := Entry{Path: p, Mode: modeOf(fi.Mode()), ModTime: fi.ModTime(), Why: w.Why}
-	sys := sysOf(fi)
-	if w.Owners {
-		e.UID, e.GID = sys.uid, sys.gid
-	}
-	if err := w.fill(&e, host, fi, sys); err != nil {
+	if err := w.fill(&e, host, fi, sysOf(fi)); err != nil {
 		return err
 	}
 	return w.tree.Put(e)
@@ -96,19 +88,8 @@ func (w *dirWalk) fill(e *Entry, host string, fi fs.FileInfo, sys sysInfo) (err 
 	case m&fs.ModeSymlink != 0:
 		e.Type, e.Mode = Symlink, 0o777
 		e.Link, err = os.Readlink(host)
-	case !w.Specials:
-		return fmt.Errorf("%s is neither a file, a folder nor a symbolic link", host)
-	case m&fs.ModeNamedPipe != 0:
-		e.Type = FIFO
-	case m&fs.ModeSocket != 0:
-		e.Type = Socket
-	case m&fs.ModeDevice != 0:
-		e.Type, e.Major, e.Minor = Block, sys.major, sys.minor
-		if m&fs.ModeCharDevice != 0 {
-			e.Type = Char
-		}
 	default:
-		return fmt.Errorf("%s is of a type that no tree has (%s)", host, m.Type())
+		return fmt.Errorf("%s is neither a file, a folder nor a symbolic link", host)
 	}
 	return err
 }
@@ -133,14 +114,22 @@ func (w *dirWalk) fillFile(e *Entry, host string, fi fs.FileInfo, sys sysInfo) e
 	return nil
 }
 
-// digestHost returns DigestOf the host file at p.
-func digestHost(p string) (string, int64, error) {
-	f, err := os.Open(p)
+// digestHost returns DigestOf the host file at p. What was put there since the
+// caller looked, such as a FIFO without a writer, does not hold it up.
+func digestHost(p string) (digest string, n int64, err error) {
+	f, err := os.OpenFile(p, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return "", 0, err
 	}
-	digest, n, err := DigestOf(f)
-	return digest, n, errors.Join(err, f.Close())
+	defer func() { err = errors.Join(err, f.Close()) }()
+	fi, err := f.Stat()
+	if err != nil {
+		return "", 0, err
+	}
+	if !fi.Mode().IsRegular() {
+		return "", 0, fmt.Errorf("%s is not a regular file", p)
+	}
+	return DigestOf(f)
 }
 
 // FromFile returns a File for the host file at host, with its digest.

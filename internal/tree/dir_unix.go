@@ -5,8 +5,6 @@ package tree
 import (
 	"io/fs"
 	"syscall"
-
-	"golang.org/x/sys/unix"
 )
 
 // inode identifies a file of the host.
@@ -14,10 +12,8 @@ type inode struct{ dev, ino uint64 }
 
 // sysInfo is what the host's stat(2) says beyond fs.FileInfo.
 type sysInfo struct {
-	inode        inode
-	links        uint64
-	uid, gid     uint32
-	major, minor uint32
+	inode inode
+	links uint64
 }
 
 func sysOf(fi fs.FileInfo) sysInfo {
@@ -25,11 +21,8 @@ func sysOf(fi fs.FileInfo) sysInfo {
 	if !ok {
 		return sysInfo{}
 	}
-	rdev := uint64(st.Rdev)
 	return sysInfo{
 		inode: inode{uint64(st.Dev), uint64(st.Ino)},
 		links: uint64(st.Nlink),
-		uid:   st.Uid, gid: st.Gid,
-		major: unix.Major(rdev), minor: unix.Minor(rdev),
 	}
 }

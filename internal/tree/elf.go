@@ -14,10 +14,9 @@ import (
 var ErrNotELF = errors.New("not an ELF file")
 
 const (
-	maxInterp  = 4096    // bytes of an interpreter's path
-	maxNote    = 1 << 16 // bytes of one note segment
-	maxNeeded  = 1024    // libraries that one file needs
-	maxHeaders = 4096    // program or section headers of a file of a guest
+	maxInterp = 4096    // bytes of an interpreter's path
+	maxNote   = 1 << 16 // bytes of one note segment
+	maxNeeded = 1024    // libraries that one file needs
 )
 
 // ELF is what an ELF file says about where it runs and what it needs
@@ -43,8 +42,8 @@ func ReadELF(r io.ReaderAt) (ELF, error) {
 	if n < 52 || string(head[:4]) != elf.ELFMAG {
 		return ELF{}, ErrNotELF
 	}
-	if err := checkCounts(head); err != nil {
-		return ELF{}, err
+	if err := checkHeaders(r, head); err != nil {
+		return ELF{}, fmt.Errorf("read ELF headers: %w", err)
 	}
 	f, err := elf.NewFile(r)
 	if err != nil {
@@ -55,23 +54,6 @@ func ReadELF(r io.ReaderAt) (ELF, error) {
 		return ELF{}, err
 	}
 	return e, e.readDynamic(f)
-}
-
-// checkCounts refuses tables of headers longer than any real program has,
-// before they are read.
-func checkCounts(head [64]byte) error {
-	var order binary.ByteOrder = binary.LittleEndian
-	if elf.Data(head[elf.EI_DATA]) == elf.ELFDATA2MSB {
-		order = binary.BigEndian
-	}
-	at := 44 // e_phnum of Elf32_Ehdr; e_shnum is 4 on
-	if elf.Class(head[elf.EI_CLASS]) == elf.ELFCLASS64 {
-		at = 56
-	}
-	if order.Uint16(head[at:]) > maxHeaders || order.Uint16(head[at+4:]) > maxHeaders {
-		return fmt.Errorf("read ELF headers: more than %d of them", maxHeaders)
-	}
-	return nil
 }
 
 func archOf(f *elf.File) string {

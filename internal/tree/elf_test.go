@@ -2,10 +2,12 @@ package tree
 
 import (
 	"bytes"
+	"compress/zlib"
 	"debug/elf"
 	"encoding/binary"
 	"errors"
 	"os"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -145,11 +147,17 @@ func TestReadELFRefuses(t *testing.T) {
 	whole := makeELF(t, elfSpec{typ: elf.ET_DYN, interp: "/ld.so", needed: []string{"x"}})
 	many := bytes.Clone(whole)
 	binary.LittleEndian.PutUint16(many[56:], 0xfffe)
+	uncounted := bytes.Clone(whole)
+	binary.LittleEndian.PutUint16(uncounted[60:], 0)
+	long := bytes.Clone(whole)
+	binary.LittleEndian.PutUint64(long[len(long)-3*64+32:], maxDynamic+1)
 	for _, tt := range []struct {
 		name  string
 		bytes []byte
 		want  string
 	}{
+		{"sections without a number", uncounted, "more sections than"},
+		{"long dynamic section", long, "section 1 has 1048577 bytes"},
 		{"nothing", nil, ErrNotELF.Error()},
 		{"text", []byte(strings.Repeat("text ", 20)), ErrNotELF.Error()},
 		{"magic alone", []byte(elf.ELFMAG), ErrNotELF.Error()},
@@ -166,6 +174,41 @@ func TestReadELFRefuses(t *testing.T) {
 				t.Errorf("ReadELF = %v, ErrNotELF is %t", err, notELF)
 			}
 		})
+	}
+}
+
+// TestReadELFOfBombs gives it sections of a few kilobytes that unpack to many
+// megabytes, in the place of each that it reads.
+func TestReadELFOfBombs(t *testing.T) {
+	const unpacked, budget = 64 << 20, 4 << 20 // bytes
+	var bomb bytes.Buffer
+	if err := binary.Write(&bomb, binary.LittleEndian, elf.Chdr64{Type: uint32(elf.COMPRESS_ZLIB), Size: unpacked, Addralign: 1}); err != nil {
+		t.Fatal(err)
+	}
+	z := zlib.NewWriter(&bomb)
+	if _, err := z.Write(make([]byte, unpacked)); err != nil {
+		t.Fatal(err)
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	whole := makeELF(t, elfSpec{typ: elf.ET_DYN, needed: []string{"x"}})
+	for i := 1; i <= 3; i++ { // .dynamic, .dynstr, .shstrtab
+		b := append(bytes.Clone(whole), bomb.Bytes()...)
+		header := b[len(whole)-(4-i)*64:]
+		binary.LittleEndian.PutUint64(header[8:], uint64(elf.SHF_COMPRESSED))
+		binary.LittleEndian.PutUint64(header[24:], uint64(len(whole)))
+		binary.LittleEndian.PutUint64(header[32:], uint64(bomb.Len()))
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		_, err := ReadELF(bytes.NewReader(b))
+		runtime.ReadMemStats(&after)
+		if err == nil || !strings.Contains(err.Error(), "is compressed") {
+			t.Errorf("section %d: ReadELF = %v; want that it is compressed", i, err)
+		}
+		if n := after.TotalAlloc - before.TotalAlloc; n > budget {
+			t.Errorf("section %d: %d bytes of memory were used", i, n)
+		}
 	}
 }
 
