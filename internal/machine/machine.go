@@ -71,7 +71,7 @@ const (
 	InDebugger Reason = "in the debugger" // the kernel waits at its debugger's prompt
 	NoRoot     Reason = "no root device"  // the kernel asks for its root device
 	NoInit     Reason = "no init"         // the kernel could not run init
-	Hung       Reason = "hung"            // nothing on the console within the watchdog's limit
+	Hung       Reason = "hung"            // no sign of life within the watchdog's limit
 	Stopped    Reason = "stopped"         // we ended it
 	Crashed    Reason = "the VMM ended"   // the VMM died of a signal or an error of its own
 )
