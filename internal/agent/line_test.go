@@ -195,7 +195,8 @@ func TestExitedTwice(t *testing.T) {
 	})
 	want := []wire.Message{
 		wire.Error{Text: "the agent told of an exit code that there is not: 1000"},
-		wire.Exited{Code: 1}, wire.Error{Text: "over"},
+		wire.Exited{Code: 1},
+		wire.Error{Text: "over"},
 	}
 	for _, want := range want {
 		if got, err := line.Next(t.Context()); err != nil || got != want {
