@@ -92,7 +92,7 @@ func evaluate(ctx context.Context, path string, src []byte, o Options, g image.G
 		return nil, err
 	}
 	s.used = c.used
-	if err := c.runAll(ctx, s, f); err != nil {
+	if err := c.runAll(ctx, s, src, f); err != nil {
 		return nil, err
 	}
 	if err := c.collectHooks(ctx, s, src); err != nil {
@@ -114,9 +114,13 @@ func foreign(environ []string) []string {
 }
 
 // runAll evaluates the file statement by statement and notes which sets what.
-func (c *conf) runAll(ctx context.Context, s *shell, f *syntax.File) error {
+func (c *conf) runAll(ctx context.Context, s *shell, src []byte, f *syntax.File) error {
 	if err := s.runner.Run(ctx, &syntax.File{}); err != nil { // fills Vars
 		return err
+	}
+	f, err := parse(s.guarded(src, f), c.file)
+	if err != nil {
+		return inFile(c.file, err)
 	}
 	for _, stmt := range f.Stmts {
 		before := maps.Clone(s.runner.Vars)

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"mvdan.cc/sh/v3/interp"
 )
@@ -41,7 +42,7 @@ func (s *shell) find(dir, name string) (string, error) {
 	}
 	for _, c := range candidates {
 		if real, err := filepath.EvalSymlinks(c); err == nil {
-			return real, s.allowed(real)
+			return real, allowed(s.roots, real)
 		}
 	}
 	return "", fs.ErrNotExist
@@ -50,8 +51,8 @@ func (s *shell) find(dir, name string) (string, error) {
 var errOutside = errors.New("only files of the ship's folder and of the one above it are read")
 
 // allowed checks a path without symbolic links against the roots.
-func (s *shell) allowed(real string) error {
-	for _, root := range s.roots {
+func allowed(roots []string, real string) error {
+	for _, root := range roots {
 		if rel, err := filepath.Rel(root, real); err == nil && filepath.IsLocal(rel) {
 			return nil
 		}
@@ -63,6 +64,15 @@ func (s *shell) allowed(real string) error {
 func (s *shell) open(ctx context.Context, path string, flag int, _ os.FileMode) (io.ReadWriteCloser, error) {
 	if path == os.DevNull {
 		return devNull{}, nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if n, ok := strings.CutPrefix(path, guardDir); ok {
+		return s.openGuard(ctx, n)
+	}
+	if path == s.included {
+		s.included = ""
+		return readOnly{bytes.NewReader(s.text)}, nil
 	}
 	if flag&(os.O_WRONLY|os.O_RDWR|os.O_CREATE|os.O_APPEND|os.O_TRUNC) != 0 {
 		return nil, fmt.Errorf("%s: writes to %s: a ship file writes nothing on the host", s.where(ctx), path)
@@ -95,6 +105,11 @@ func (s *shell) stat(ctx context.Context, name string, follow bool) (fs.FileInfo
 }
 
 func (s *shell) readDir(ctx context.Context, path string) ([]fs.DirEntry, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.opened++; s.opened > maxOpened {
+		return nil, fmt.Errorf("stopped: more than %d files opened", maxOpened)
+	}
 	real, err := s.find(interp.HandlerCtx(ctx).Dir, path)
 	if err != nil {
 		return nil, &os.PathError{Op: "readdir", Path: path, Err: fs.ErrNotExist}

@@ -29,7 +29,10 @@ func (c *conf) ship(o Options) (Ship, error) {
 			return Ship{}, err
 		}
 	}
-	s.Overlays = c.overlays(s.Name, newAnswers(s.Guest, o.Release).system())
+	var err error
+	if s.Overlays, err = c.overlays(s.Name, newAnswers(s.Guest, o.Release).system()); err != nil {
+		return Ship{}, err
+	}
 	for _, m := range []string{"ro_mounts", "rw_mounts"} {
 		if c.vars[m] != "" {
 			c.note(m, "folders of the host are not mounted in a guest: copy what it needs by an overlay")
@@ -165,8 +168,9 @@ func (c *conf) fitProgram(s *Ship, host string) error {
 
 // overlays returns the folders that go over the tree, in sailor's order. They
 // are looked for in ships/ beside the definition, above it (sailor's
-// checkout has examples/ and ships/), and in the current folder.
-func (c *conf) overlays(name, system string) []Overlay {
+// checkout has examples/ and ships/), and in the current folder. One that is a
+// link to elsewhere is refused: a ship must not bring the host's files along.
+func (c *conf) overlays(name, system string) ([]Overlay, error) {
 	var all []Overlay
 	for _, o := range []Overlay{
 		{Dir: filepath.Join("common", "all"), Keep: true},
@@ -176,10 +180,21 @@ func (c *conf) overlays(name, system string) []Overlay {
 		for _, base := range []string{c.dir, filepath.Join(c.dir, ".."), "."} {
 			dir := filepath.Join(base, "ships", o.Dir)
 			if fi, err := os.Stat(dir); err == nil && fi.IsDir() {
+				abs, err := filepath.Abs(dir)
+				if err != nil {
+					return nil, err
+				}
+				real, err := filepath.EvalSymlinks(abs)
+				if err == nil {
+					err = allowed(rootsOf(c.dir), real)
+				}
+				if err != nil {
+					return nil, fmt.Errorf("%s: overlay %s: it leads to %s: %w", c.at("shipname"), dir, real, err)
+				}
 				all = append(all, Overlay{Dir: dir, Keep: o.Keep})
 				break
 			}
 		}
 	}
-	return all
+	return all, nil
 }

@@ -91,7 +91,8 @@ func unescape(line string) (text string, more bool) {
 // hook evaluates one line and returns the value that it gives the variable.
 func (c *conf) hook(ctx context.Context, s *shell, sub *interp.Runner, name string, l hookLine) (string, error) {
 	words := strings.Fields(l.text)
-	f, err := parse([]byte(strings.Join(words, " ")), "")
+	text := []byte(strings.Join(words, " "))
+	f, err := parse(text, "")
 	if err != nil {
 		return "", fmt.Errorf("%s:%d: %s: the value must be whole on this line, and survive without the backslashes that sailor eats: %w", c.file, l.number, name, err)
 	}
@@ -99,6 +100,9 @@ func (c *conf) hook(ctx context.Context, s *shell, sub *interp.Runner, name stri
 		if strings.ContainsAny(w, "*?[") && !strings.ContainsAny(w, `'"$`) {
 			c.notes = append(c.notes, fmt.Sprintf("%s:%d: %s: sailor would replace %s by names of the host's files: it is left for the guest to expand", c.file, l.number, name, w))
 		}
+	}
+	if f, err = parse(s.guarded(text, f), ""); err != nil {
+		return "", fmt.Errorf("%s:%d: %s: %w", c.file, l.number, name, err)
 	}
 	for _, stmt := range f.Stmts {
 		s.evals = true

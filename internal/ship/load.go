@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"github.com/fakecracker/fakecracker/internal/image"
 )
@@ -94,12 +95,29 @@ func loadFile(ctx context.Context, path string, o Options) (Ship, error) {
 
 // readHead returns the file's bytes, but no more than one over maxFile.
 func readHead(path string) ([]byte, error) {
-	f, err := os.Open(path)
+	f, err := openRegular(path)
 	if err != nil {
 		return nil, err
 	}
 	b, err := io.ReadAll(io.LimitReader(f, maxFile+1))
 	return b, errors.Join(err, f.Close())
+}
+
+// openRegular opens a file, and refuses what is none: to open a FIFO would
+// wait for who writes to it.
+func openRegular(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	fi, err := f.Stat()
+	if err == nil && !fi.Mode().IsRegular() {
+		err = &fs.PathError{Op: "read", Path: path, Err: errors.New("not a file")}
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
 }
 
 // isDockerfile goes by the names that docker and smolBSD know.

@@ -6,7 +6,9 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -191,6 +193,39 @@ func TestIncludeError(t *testing.T) {
 	}
 }
 
+// What is held to limits still does what the shell does.
+func TestGuardsChangeNothing(t *testing.T) {
+	path := confFile(t, `shipname=x
+f() { echo "in $1"; }
+false; a=$?
+b=$(f there | while read w; do echo "[$w]"; done)
+read c <<EOF
+from $shipname
+EOF
+if ! false && [ "$a" = 1 ]; then d=yes; fi
+case $d in y*) e=$(f it; echo $(echo deep)) ;; esac
+eval "g=\$d; h='>'"
+for i in 1 2 3; do j=$j$i; done
+( a=inner )
+{ k=block; } 2>/dev/null
+l=${none:-$d}; . ./more.vars
+m=`+"`echo $a`"+`
+n=$((a+1)) # end
+packages="$a|$b|$c|$d|$e|$g|$h|$j|$k|$l|$m|$n|$o"
+`)
+	if err := os.WriteFile(filepath.Join(filepath.Dir(path), "more.vars"), []byte("o=$(\n echo more\n)"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	s, err := Load(t.Context(), path, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := strings.Fields("1|[in there]|from x|yes|in it deep|yes|>|123|block|yes|1|2|more")
+	if diff := cmp.Diff(want, s.Packages[:min(len(s.Packages), len(want))]); diff != "" {
+		t.Errorf("packages (-want +got):\n%s", diff)
+	}
+}
+
 // What would take for ever or all memory ends with an error.
 func TestConfBounds(t *testing.T) {
 	tests := []struct {
@@ -203,17 +238,34 @@ func TestConfBounds(t *testing.T) {
 		{"width", "y=$(printf %999999999d 1)\n", "too wide"},
 		{"width in a variable", "y=$(printf '%*d' 999999999 1)\n", "too wide"},
 		{"recursion", "f() { f; }\nf\n", "stopped"},
+		{"doubling in a loop", "a=xxxxxxxxxxxxxxxx; while :; do a=$a$a; done\n", ":2: stopped: it would expand to"},
+		{"doubling in a condition", "a=xxxxxxxxxxxxxxxx\nwhile a=$a$a; do :; done\n", ":3: stopped: it would expand to"},
+		{"appending in a loop", "a=xxxxxxxxxxxxxxxx; while :; do a+=$a; done\n", "it would expand to"},
+		{"doubling in eval", "a=xxxxxxxxxxxxxxxx; eval 'while :; do a=$a$a; done'\n", "it would expand to"},
+		{"doubling in a function", "f() { a=$a$a; f; }\na=xxxxxxxxxxxxxxxx\nf\n", "it would expand to"},
+		{"doubling in a subshell", "a=xxxxxxxxxxxxxxxx\nb=$(while :; do a=$a$a; done)\n", "it would expand to"},
+		{"doubling exported", "a=xxxxxxxxxxxxxxxx\nwhile :; do export a=$a$a; done\n", "it would expand to"},
+		{"doubling arguments", "set -- xxxxxxxxxxxxxxxx\nwhile :; do set -- \"$@\" \"$@\"; done\n", "stopped: "},
+		{"many variables", "a=" + strings.Repeat("x", 100_000) + "\nwhile :; do n=x$n; eval $n=\\$a; done\n", "of variables"},
+		{"one statement", "a=" + strings.Repeat("x", 100_000) + "\nb=" + strings.Repeat("$a", 50_000) + "\n", ":3: stopped: it would expand to"},
+		{"one here-document", "a=" + strings.Repeat("x", 100_000) + "\nread b <<EOF\n" + strings.Repeat("$a", 50_000) + "\nEOF\n", ":3: stopped: it would expand to"},
+		{"words of a loop", "a=" + strings.Repeat("x", 100_000) + "\nfor b in " + strings.Repeat("$a ", 40_000) + "; do :; done\n", ":3: stopped: it would expand to"},
+		{"listing all in a loop", "a=" + strings.Repeat("x", 200_000) + "\nb=$(while :; do set; done)\n", "stopped: "},
+		{"wide fields", "y=$(printf '" + strings.Repeat("%9999d", 30_000) + "')\n", "too wide"},
+		{"replacing", "a=x\na=${a//x/$a$a}\n", ":3: ${a/b/c} is not sh"},
+		{"folders without end", ": " + strings.Repeat("* ", 50_000) + "\n", "files opened"},
 		{"includes itself", ". ./ship.conf\n", "files opened"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			path := confFile(t, "shipname=x\n"+tt.conf)
-			ctx, cancel := t.Context(), func() {}
-			if tt.name == "loop of nothing" { // only time ends it
-				ctx, cancel = context.WithTimeout(ctx, 200*time.Millisecond)
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			_, err := Load(t.Context(), path, Options{})
+			runtime.ReadMemStats(&after)
+			if used := (after.Sys - before.Sys) >> 20; used > 256 {
+				t.Errorf("it took %d MiB", used)
 			}
-			defer cancel()
-			_, err := Load(ctx, path, Options{})
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("error %v; want one with %q", err, tt.want)
 			}
@@ -289,6 +341,45 @@ func TestOverlays(t *testing.T) {
 	want := []Overlay{{ships + "/common/all", true}, {ships + "/common/NetBSD", true}, {ships + "/web", false}}
 	if diff := cmp.Diff(want, s.Overlays); diff != "" {
 		t.Errorf("overlays (-want +got):\n%s", diff)
+	}
+}
+
+// A folder that leads out of the ship's would copy the host's files.
+func TestOverlayOutside(t *testing.T) {
+	path := confFile(t, "\nshipname=web\n")
+	ships := filepath.Join(filepath.Dir(path), "ships")
+	if err := os.Mkdir(ships, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("/etc", filepath.Join(ships, "web")); err != nil {
+		t.Fatal(err)
+	}
+	_, err := Load(t.Context(), path, Options{})
+	if want := path + ":2: overlay " + filepath.Join(ships, "web") + ": it leads to /etc: only files of"; err == nil || !strings.HasPrefix(err.Error(), want) {
+		t.Errorf("error %v; want %s…", err, want)
+	}
+}
+
+// A pipe that nobody writes to would be waited for.
+func TestFIFO(t *testing.T) {
+	for _, conf := range []string{". ./pipe\n", "read x < pipe\n", "x=$(< pipe)\n", "program=./pipe\n"} {
+		path := confFile(t, "shipname=x\n"+conf)
+		if err := syscall.Mkfifo(filepath.Join(filepath.Dir(path), "pipe"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		_, err := Load(ctx, path, Options{})
+		cancel()
+		if reads := strings.HasPrefix(conf, ".") || strings.HasPrefix(conf, "program"); reads && err == nil {
+			t.Errorf("%q: no error", conf)
+		}
+	}
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := readHead(pipe); err == nil || !strings.Contains(err.Error(), "not a file") {
+		t.Errorf("readHead of a pipe: %v", err)
 	}
 }
 

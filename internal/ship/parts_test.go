@@ -107,13 +107,14 @@ func TestNameOf(t *testing.T) {
 	}
 }
 
-func TestWide(t *testing.T) {
-	for format, want := range map[string]bool{
-		"%s\n": false, "100%": false, "%% %d": false, "%-20s": false, "%.3d": false,
-		"%99999d": true, "%-9999d": true, "%*d": true, "%s %.*f": true, "%%%99999d": true,
+func TestWidth(t *testing.T) {
+	const tooMuch = maxWords + 1
+	for format, want := range map[string]int{
+		"%s\n": 3, "100%": 4, "%% %d": 5, "%-20s": 25, "%.3d": 7, "%9d%10d": 7 + 19,
+		"%99999d": tooMuch, "%-9999d": tooMuch, "%*d": tooMuch, "%s %.*f": tooMuch, "%%%99999d": tooMuch,
 	} {
-		if got := wide(format); got != want {
-			t.Errorf("wide(%q) = %v", format, got)
+		if got := width(format); got != want {
+			t.Errorf("width(%q) = %d; want %d", format, got, want)
 		}
 	}
 }

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"mvdan.cc/sh/v3/expand"
@@ -21,7 +23,9 @@ const (
 	maxCalls  = 5_000     // commands
 	maxWords  = 4 << 20   // bytes of all their arguments
 	maxVars   = 256 << 10 // bytes of all variables
-	maxOpened = 100       // files
+	maxOpened = 100       // files and folders
+
+	maxStatements = 20_000 // assignments and tests among them
 )
 
 var errTooLong = fmt.Errorf("not evaluated after %v", evalTime)
@@ -39,11 +43,21 @@ type shell struct {
 	used   map[string]bool // variables that included files read
 	line   int             // of the statement of the definition that runs
 	inside string          // the file that it includes
-	evals  bool            // it has text evaluated, which has line numbers of its own
-	given  int             // bytes of the variables that were given
-	calls  int
-	words  int
-	opened int
+
+	included string // its full path, while the shell is about to open it
+	text     []byte // its text, with guards
+
+	evals bool // it has text evaluated, which has line numbers of its own
+	given int  // bytes of the variables that were given
+
+	mu         sync.Mutex // pipelines run side by side
+	guards     []guard    // of all statements that were made ready to run
+	calls      int
+	statements int
+	words      int // bytes of all commands' arguments
+	written    int // bytes that commands put out
+	longest    int // bytes of the longest command's arguments
+	opened     int
 }
 
 // newShell returns a shell for the definition file in the folder dir, with
@@ -93,6 +107,9 @@ func (s *shell) run(ctx context.Context, r *interp.Runner, stmt *syntax.Stmt, li
 	if _, failed := errors.AsType[interp.ExitStatus](err); err != nil && !failed { // a command that fails is no fault
 		return err
 	}
+	if s.opened > maxOpened { // the interpreter takes a folder that can't be read for an empty one
+		return fmt.Errorf("%s: stopped: more than %d files opened", s.at(line), maxOpened)
+	}
 	if r.Exited() {
 		return fmt.Errorf("%s: the shell ends here, and the ship with it", s.at(line))
 	}
@@ -121,17 +138,28 @@ func (s *shell) where(ctx context.Context) string {
 	return s.at(int(pos.Line()))
 }
 
-// wide finds field widths in a format of printf that would fill the memory:
-// those of five digits, and those that are an argument.
-func wide(format string) bool {
+// width returns how many bytes the fields of a format of printf may take.
+// Those of five digits, and those that are an argument, are more than are
+// allowed.
+func width(format string) int {
+	sum := len(format)
 	for {
 		_, after, found := strings.Cut(format, "%")
 		if !found {
-			return false
+			return sum
 		}
 		spec := after[:len(after)-len(strings.TrimLeft(after, " +-#.*0123456789"))]
 		if len(spec) > 4 || strings.Contains(spec, "*") {
-			return true
+			return maxWords + 1
+		}
+		digits := strings.Map(func(r rune) rune {
+			if r < '0' || r > '9' {
+				return -1
+			}
+			return r
+		}, spec)
+		if n, err := strconv.Atoi(digits); err == nil {
+			sum += n
 		}
 		format = strings.TrimPrefix(after, "%")
 	}
@@ -140,9 +168,21 @@ func wide(format string) bool {
 // call sees every command before it runs. It holds the limits, and looks at
 // text that is about to be evaluated.
 func (s *shell) call(ctx context.Context, args []string) ([]string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.calls++
+	size := 0
 	for _, a := range args {
-		s.words += len(a) + 1
+		size += len(a) + 1
+	}
+	s.longest = max(s.longest, size)
+	s.words += size
+	if args[0] == "printf" && len(args) > 1 {
+		w := width(args[1])
+		if w > maxWords {
+			return nil, fmt.Errorf("%s: printf: a field too wide", s.where(ctx))
+		}
+		s.words += w * max(1, len(args)-2)
 	}
 	if s.calls > maxCalls || s.words > maxWords {
 		return nil, fmt.Errorf("%s: stopped: more than %d commands or %d MiB of words", s.where(ctx), maxCalls, maxWords>>20)
@@ -150,15 +190,14 @@ func (s *shell) call(ctx context.Context, args []string) ([]string, error) {
 	switch args[0] {
 	case "exec", "trap":
 		return nil, fmt.Errorf("%s: %s is not allowed here", s.where(ctx), args[0])
-	case "printf":
-		if len(args) > 1 && wide(args[1]) {
-			return nil, fmt.Errorf("%s: printf: a field too wide", s.where(ctx))
-		}
 	case "eval":
-		if _, err := parse([]byte(strings.Join(args[1:], " ")), ""); err != nil {
+		text := []byte(strings.Join(args[1:], " "))
+		f, err := parse(text, "")
+		if err != nil {
 			return nil, fmt.Errorf("%s: eval: %w", s.where(ctx), err)
 		}
 		s.evals = true
+		return []string{"eval", string(s.guarded(text, f))}, nil
 	case ".", "source":
 		return s.include(ctx, args)
 	}
@@ -191,7 +230,7 @@ func (s *shell) include(ctx context.Context, args []string) ([]string, error) {
 		return nil, fmt.Errorf("%s: include %s: %w", at, args[1], err)
 	}
 	reads(f, s.used)
-	s.inside = args[1]
+	s.inside, s.included, s.text = args[1], path, s.guarded(b, f)
 	return append([]string{args[0], path}, args[2:]...), nil
 }
 
@@ -205,6 +244,8 @@ func (s *shell) exec(next interp.ExecHandlerFunc) interp.ExecHandlerFunc {
 		if s.host {
 			return next(ctx, args)
 		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
 		return fmt.Errorf("%s: command %q is not allowed here: a ship file is evaluated without running programs of this host", s.where(ctx), args[0])
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -147,7 +146,7 @@ func parseGuest(s string) (image.Guest, error) {
 
 // startsWith says whether the host's file begins with magic.
 func startsWith(path string, magic []byte) (bool, error) {
-	f, err := os.Open(path)
+	f, err := openRegular(path)
 	if err != nil {
 		return false, err
 	}

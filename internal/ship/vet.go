@@ -25,6 +25,10 @@ func vet(f *syntax.File) error {
 			refuse(n.Pos(), "coproc is not sh")
 		case *syntax.ArrayExpr:
 			refuse(n.Pos(), "arrays are not sh")
+		case *syntax.ParamExp:
+			if n.Repl != nil {
+				refuse(n.Pos(), "${a/b/c} is not sh")
+			}
 		case *syntax.Word:
 			if w := *n; syntax.SplitBraces(&w) {
 				refuse(n.Pos(), "braces that make several words are not sh")
