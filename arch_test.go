@@ -33,12 +33,13 @@ var rooms = map[string][]string{
 	"internal/disk":          {"internal/image", "internal/tree", "internal/atomicfile"},
 	"internal/image":         {"internal/tree"},
 	"internal/initramfs":     {},
-	"internal/kernel":        {"internal/atomicfile"},
+	"internal/kernel":        {"internal/atomicfile", "internal/spelling"},
 	"internal/machine":       {},
 	"internal/machine/qemu":  {"internal/machine", "internal/atomicfile", "qmp"},
 	"internal/network":       {},
-	"internal/ship":          {"internal/image"},
-	"internal/source/debian": {"internal/tree", "internal/atomicfile"},
+	"internal/ship":          {"internal/image", "internal/spelling", "internal/tree"},
+	"internal/source/debian": {"internal/tree", "internal/atomicfile", "internal/spelling"},
+	"internal/spelling":      {},
 	"internal/tree":          {},
 
 	"internal/instance": {

@@ -6,6 +6,8 @@ import (
 	"io"
 	"slices"
 	"strings"
+
+	"github.com/fakecracker/fakecracker/internal/spelling"
 )
 
 // ConfigOptions say what a kernel configuration is for.
@@ -101,7 +103,7 @@ func unknownFeature(name string, all []Feature) error {
 	for _, f := range all {
 		names = append(names, f.Name)
 	}
-	if near := nearest(name, names); near != "" {
+	if near := spelling.Nearest(name, names); near != "" {
 		return fmt.Errorf("no feature %q (did you mean %q?)", name, near)
 	}
 	return fmt.Errorf("no feature %q; known are %s", name, strings.Join(names, ", "))

@@ -6,6 +6,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/fakecracker/fakecracker/internal/spelling"
 )
 
 // A Remote is a kernel that can be fetched.
@@ -93,7 +95,7 @@ func isNetBSDName(words []string) bool {
 }
 
 func unknownRemote(name string) error {
-	if near := nearest(name, Names()); near != "" {
+	if near := spelling.Nearest(name, Names()); near != "" {
 		return fmt.Errorf("%w of that name (did you mean %q?)", ErrUnknown, near)
 	}
 	return fmt.Errorf("%w of that name; known are %s, and other releases like them", ErrUnknown, strings.Join(Names(), ", "))

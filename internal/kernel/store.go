@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"github.com/fakecracker/fakecracker/internal/atomicfile"
+	"github.com/fakecracker/fakecracker/internal/spelling"
 )
 
 // ErrUnknown is wrapped by Store.Get's error where no kernel has the name.
@@ -139,8 +141,8 @@ func (s *Store) find(name string, ix index) (string, error) {
 }
 
 func (s *Store) unknown(name string, ix index) error {
-	names := append(Names(), sortedKeys(ix.Names)...)
-	if near := nearest(name, names); near != "" {
+	names := append(Names(), slices.Sorted(maps.Keys(ix.Names))...)
+	if near := spelling.Nearest(name, names); near != "" {
 		return fmt.Errorf("kernel %q: %w (did you mean %q?)", name, ErrUnknown, near)
 	}
 	return fmt.Errorf("kernel %q: %w (fakecracker kernel ls shows those at hand)", name, ErrUnknown)

@@ -263,14 +263,3 @@ func TestStoreTogether(t *testing.T) {
 		t.Errorf("List = %+v, %v", ks, err)
 	}
 }
-
-func TestNearest(t *testing.T) {
-	names := []string{"netbsd-10.1-i386", "netbsd-10.1-amd64", "smol-i386", "linux"}
-	for in, want := range map[string]string{
-		"netbsd-10.1-i368": "netbsd-10.1-i386", "netbsd-10-amd64": "netbsd-10.1-amd64", "linus": "linux", "": "", "windows-11": "",
-	} {
-		if got := nearest(in, names); got != want {
-			t.Errorf("nearest(%q) = %q, want %q", in, got, want)
-		}
-	}
-}
