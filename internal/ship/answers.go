@@ -10,22 +10,18 @@ import (
 // answers stand for the commands that a definition asks about its system, as
 // the guest would answer them.
 type answers struct {
-	guest   image.Guest
-	release string
+	guest image.Guest
 }
 
 // newAnswers fills in what isn't known: the guest that the project is for.
-func newAnswers(g image.Guest, release string) answers {
+func newAnswers(g image.Guest) answers {
 	if g.OS == "" {
 		g.OS = "netbsd"
 	}
 	if g.Arch == "" {
 		g.Arch = "i386"
 	}
-	if release == "" {
-		release = map[string]string{"netbsd": "10.1", "linux": "6.1"}[g.OS]
-	}
-	return answers{guest: g, release: release}
+	return answers{guest: g}
 }
 
 // answer returns what a command prints, if it is one that we know.
@@ -53,6 +49,12 @@ func (a answers) system() string {
 	return map[string]string{"netbsd": "NetBSD", "linux": "Linux"}[a.guest.OS]
 }
 
+// release is what uname -r prints: that of a usual guest, since nobody knows
+// yet which kernel it will have.
+func (a answers) release() string {
+	return map[string]string{"netbsd": "10.1", "linux": "6.1"}[a.guest.OS]
+}
+
 func (a answers) uname(args []string) (string, bool) {
 	if len(args) == 0 {
 		return a.system(), true
@@ -63,7 +65,7 @@ func (a answers) uname(args []string) (string, bool) {
 		machine = map[string]string{"amd64": "x86_64", "i386": "i686"}[a.guest.Arch]
 		processor = machine
 	}
-	say := map[string]string{"-s": a.system(), "-m": machine, "-p": processor, "-r": a.release, "-n": "localhost"}
+	say := map[string]string{"-s": a.system(), "-m": machine, "-p": processor, "-r": a.release(), "-n": "localhost"}
 	var out []string
 	for _, arg := range args {
 		word, ok := say[arg]

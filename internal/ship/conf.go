@@ -78,7 +78,7 @@ func evaluate(ctx context.Context, path string, src []byte, o Options, g image.G
 	}
 	c.assigned = assignments(f)
 	reads(f, c.used)
-	a := newAnswers(g, o.Release)
+	a := newAnswers(g)
 	vars := append(foreign(o.Environ), a.variables()...)
 	if o.Home != "" {
 		vars = append(vars, "HOME="+o.Home)

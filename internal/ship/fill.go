@@ -30,7 +30,7 @@ func (c *conf) ship(o Options) (Ship, error) {
 		}
 	}
 	var err error
-	if s.Overlays, err = c.overlays(s.Name, newAnswers(s.Guest, o.Release).system()); err != nil {
+	if s.Overlays, err = c.overlays(s.Name, newAnswers(s.Guest).system()); err != nil {
 		return Ship{}, err
 	}
 	for _, m := range []string{"ro_mounts", "rw_mounts"} {

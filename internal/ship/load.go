@@ -25,9 +25,6 @@ type Options struct {
 	Home string
 	// Environ holds further variables (K=V) that the definition may use.
 	Environ []string
-	// Release is what uname -r answers; empty: "10.1" for NetBSD, "6.1"
-	// for Linux.
-	Release string
 	// AllowHostCommands lets the definition run programs of this host, as
 	// sailor does. Without it they are refused, each with its line.
 	AllowHostCommands bool

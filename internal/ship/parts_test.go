@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/fakecracker/fakecracker/internal/image"
+	"github.com/fakecracker/fakecracker/internal/tree"
 )
 
 func TestHooks(t *testing.T) {
@@ -119,29 +120,8 @@ func TestWidth(t *testing.T) {
 	}
 }
 
-func TestDistance(t *testing.T) {
-	for _, tt := range []struct {
-		a, b string
-		want int
-	}{
-		{"packages", "packages", 0},
-		{"package", "packages", 1},
-		{"pakcages", "packages", 1},
-		{"evn", "env", 1},
-		{"services", "service_", 1},
-		{"srvces", "services", 2},
-		{"name", "packages", 3},
-		{"", "env", 3},
-		{"cmd", "env", 3},
-	} {
-		if got := distance(tt.a, tt.b); got != tt.want {
-			t.Errorf("distance(%q, %q) = %d; want %d", tt.a, tt.b, got, tt.want)
-		}
-	}
-}
-
 func TestAnswers(t *testing.T) {
-	a := newAnswers(image.Guest{OS: "linux", Arch: "amd64"}, "")
+	a := newAnswers(image.Guest{OS: "linux", Arch: "amd64"})
 	for command, want := range map[string]string{
 		"uname":                        "Linux",
 		"uname -s -m":                  "Linux x86_64",
@@ -249,7 +229,7 @@ func FuzzProgram(f *testing.F) {
 	f.Add(program("NetBSD", elf.ELFOSABI_NONE))
 	f.Add(program("", elf.ELFOSABI_LINUX))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		e, err := elf.NewFile(bytes.NewReader(b))
+		e, err := tree.ReadELF(bytes.NewReader(b))
 		if err != nil {
 			return
 		}

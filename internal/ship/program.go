@@ -1,93 +1,40 @@
 package ship
 
 import (
-	"debug/elf"
-	"encoding/binary"
+	"errors"
 	"fmt"
-	"io"
-	"strings"
 
 	"github.com/fakecracker/fakecracker/internal/image"
+	"github.com/fakecracker/fakecracker/internal/tree"
 )
-
-// maxNotes bounds what is read of a program's notes, in bytes.
-const maxNotes = 64 << 10
 
 // guestOf tells from a program's ELF header and notes which guest it runs in.
 func guestOf(path string) (image.Guest, error) {
-	f, err := elf.Open(path)
+	f, err := openRegular(path)
 	if err != nil {
 		return image.Guest{}, fmt.Errorf("read program %s: %w", path, err)
 	}
-	defer f.Close()
-	g, err := guestOfELF(f)
+	e, err := tree.ReadELF(f)
+	if err := errors.Join(err, f.Close()); err != nil {
+		return image.Guest{}, fmt.Errorf("read program %s: %w", path, err)
+	}
+	g, err := guestOfELF(e)
 	if err != nil {
 		return g, fmt.Errorf("program %s: %w", path, err)
 	}
 	return g, nil
 }
 
-func guestOfELF(f *elf.File) (image.Guest, error) {
-	if f.Type != elf.ET_EXEC && f.Type != elf.ET_DYN {
-		return image.Guest{}, fmt.Errorf("an ELF file of type %s, not an executable", f.Type)
+func guestOfELF(e tree.ELF) (image.Guest, error) {
+	switch {
+	case !e.Program:
+		return image.Guest{}, errors.New("an ELF file that is not an executable")
+	case e.Arch != "i386" && e.Arch != "amd64":
+		return image.Guest{}, fmt.Errorf("made for %s: guests are i386 and amd64", e.Arch)
+	case e.OS != "netbsd" && e.OS != "linux":
+		return image.Guest{}, fmt.Errorf("made for %s: guests are NetBSD and Linux", e.OS)
 	}
-	arch, ok := map[elf.Machine]string{elf.EM_386: "i386", elf.EM_X86_64: "amd64"}[f.Machine]
-	if !ok {
-		return image.Guest{}, fmt.Errorf("made for %s: guests are i386 and amd64", f.Machine)
-	}
-	os := systemOf(f)
-	if os != "netbsd" && os != "linux" {
-		return image.Guest{}, fmt.Errorf("made for %s: guests are NetBSD and Linux", os)
-	}
-	return image.Guest{OS: os, Arch: arch}, nil
-}
-
-// systemOf goes by the note that each BSD puts into its programs (NetBSD's:
-// sys/sys/exec_elf.h, ELF_NOTE_NETBSD_NAME), then by e_ident. What has
-// neither is Linux's, which asks for no mark.
-func systemOf(f *elf.File) string {
-	for _, p := range f.Progs {
-		if p.Type != elf.PT_NOTE {
-			continue
-		}
-		b, err := io.ReadAll(io.LimitReader(p.Open(), maxNotes))
-		if err != nil {
-			continue
-		}
-		if os := systemOfNotes(b, f.ByteOrder); os != "" {
-			return os
-		}
-	}
-	switch f.OSABI {
-	case elf.ELFOSABI_NONE, elf.ELFOSABI_LINUX:
-		return "linux"
-	case elf.ELFOSABI_NETBSD:
-		return "netbsd"
-	}
-	return strings.ToLower(strings.TrimPrefix(f.OSABI.String(), "ELFOSABI_"))
-}
-
-// systemOfNotes looks for a note whose owner is a BSD: each is three 32-bit
-// numbers (lengths of the name and of the description, type), the name and
-// the description, both padded to 4 bytes.
-func systemOfNotes(b []byte, order binary.ByteOrder) string {
-	for len(b) >= 12 {
-		name, desc := uint64(order.Uint32(b)), uint64(order.Uint32(b[4:]))
-		descAt := 12 + (name+3)&^3
-		next := descAt + (desc+3)&^3
-		if 12+name > uint64(len(b)) {
-			return ""
-		}
-		switch owner := strings.TrimRight(string(b[12:12+name]), "\x00"); owner {
-		case "NetBSD", "FreeBSD", "OpenBSD", "DragonFly":
-			return strings.ToLower(owner)
-		}
-		if next > uint64(len(b)) {
-			return ""
-		}
-		b = b[next:]
-	}
-	return ""
+	return image.Guest{OS: e.OS, Arch: e.Arch}, nil
 }
 
 // agree checks that a guest is the one that is asked for, as far as it is.
