@@ -96,7 +96,7 @@ func greet(conn net.Conn, key []byte) (wire.Hello, error) {
 // Hello is what the guest said of itself when the line was opened.
 func (l *Line) Hello() wire.Hello { return l.hello }
 
-// Next waits for the guest's next Started, Exited or Error; the first ones
+// Next waits for the guest's next Started, Exited, Settled or Error; the first ones
 // retell what happened before the line was open. It returns io.EOF when the
 // guest has hung up, and ErrClosed after Close.
 func (l *Line) Next(ctx context.Context) (wire.Message, error) {
@@ -219,7 +219,7 @@ func (l *Line) receive() error {
 		switch m := clean(m).(type) {
 		case wire.Pong:
 			l.answer(m.ID)
-		case wire.Started, wire.Error:
+		case wire.Started, wire.Settled, wire.Error:
 			err = l.deliver(m)
 		case wire.Exited:
 			if !exited {

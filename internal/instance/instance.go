@@ -161,6 +161,9 @@ func (i *Instance) attend(key []byte) {
 		i.owned.Wait()
 		err := i.stack.Close()
 		i.mu.Lock()
+		if i.line.settled {
+			end = machine.End{Reason: machine.PoweredOff}
+		}
 		i.result.End = end
 		if err != nil && i.result.Trouble == "" {
 			i.result.Trouble = err.Error()

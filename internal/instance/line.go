@@ -23,6 +23,7 @@ type lineState struct {
 	line    *agent.Line   // nil until it is open
 	started bool          // the service runs
 	exited  bool          // the service has ended
+	settled bool          // the guest has nothing more to write
 	ended   bool          // the line was closed
 	changed chan struct{} // closed and replaced at each change
 }
@@ -35,6 +36,9 @@ func (i *Instance) follow(ctx context.Context, key []byte) {
 		line, err := i.openLine(ctx, key)
 		if errors.Is(err, wire.ErrKey) {
 			i.trouble(fmt.Sprintf("who answers in the agent's place is not it: %v", err))
+			return
+		}
+		if err != nil && ctx.Err() != nil {
 			return
 		}
 		if err != nil {
@@ -90,6 +94,9 @@ func (i *Instance) heard(m wire.Message) {
 		i.result.Exit = m.Code
 		i.mu.Unlock()
 		i.note(func(l *lineState) { l.exited = true })
+	case wire.Settled:
+		i.note(func(l *lineState) { l.settled = true })
+		i.vm.Kill() // its kernel's reset is of no more use, and may take seconds
 	case wire.Error:
 		i.trouble(m.Text)
 	}

@@ -84,8 +84,12 @@ func (i *Instance) stopByAgent(ctx context.Context) bool {
 		i.plan.Options.Logger.Info("ask the agent to stop", "instance", i.Name(), "error", err)
 		return false
 	}
+	if !i.ends(ctx) {
+		return false
+	}
+	<-i.done
 	// A VM that was lost meanwhile is not one that the agent has ended.
-	return i.ends(ctx) && i.vm.Wait().Clean()
+	return i.Wait().End.Clean()
 }
 
 // stopByACPI presses the power button, if the kernel has one.

@@ -41,6 +41,10 @@ type (
 		Code   int    `json:"code"`             // as a shell has it: 128 and the signal's number when killed
 		Signal string `json:"signal,omitempty"` // "SIGKILL"
 	}
+	// Settled says that the guest has nothing more to write: its processes
+	// are gone and its root is read-only. It resets now, which takes some
+	// kernels seconds; the host may end it at once.
+	Settled struct{}
 	// Error is something in the guest that its owner should know, one line.
 	Error struct {
 		Text string `json:"text"`
@@ -81,6 +85,7 @@ type Times struct {
 func (Hello) kind() string     { return "hello" }
 func (Started) kind() string   { return "started" }
 func (Exited) kind() string    { return "exited" }
+func (Settled) kind() string   { return "settled" }
 func (Error) kind() string     { return "error" }
 func (Pong) kind() string      { return "pong" }
 func (Stop) kind() string      { return "stop" }
@@ -144,6 +149,8 @@ func (e envelope) open() (Message, error) {
 		return body[Started](e)
 	case "exited":
 		return body[Exited](e)
+	case "settled":
+		return body[Settled](e)
 	case "error":
 		return body[Error](e)
 	case "pong":

@@ -18,6 +18,7 @@ func messages() []wire.Message {
 	return []wire.Message{
 		wire.Hello{Source: "abc", OS: "netbsd", Arch: "386", Times: wire.Times{Init: 1, Root: 2, Network: 3}},
 		wire.Started{PID: 7, Time: time.Second},
+		wire.Settled{},
 		wire.Exited{Code: 137, Signal: "SIGKILL"},
 		wire.Error{Text: "no\nroute <&>"},
 		wire.Pong{ID: 1 << 63},
