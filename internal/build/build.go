@@ -39,16 +39,20 @@ type Options struct {
 type PackageSource interface {
 	// Packages returns the files of the named packages as installed.
 	Packages(ctx context.Context, names []string) (tree.Tree, debian.Report, error)
-	// Key changes when Packages may find something else than before. It is
-	// empty when only Packages can tell.
+	// Key changes when Packages may find something else than before; what
+	// was found is under Report.Key. It is empty when only Packages can tell.
 	Key() string
 }
 
 // A Report says how a build went, beside the image.
 type Report struct {
-	Cached      bool             `json:"-"` // found, not made
-	Elapsed     time.Duration    `json:"-"`
-	Notes       []string         `json:"notes,omitempty"`    // each a thing that the author may want to know
+	Cached  bool          `json:"-"` // found, not made
+	Elapsed time.Duration `json:"-"`
+	// Notes are what the author may want to know of what the ship itself
+	// names, and each command of a package that could not be run.
+	Notes []string `json:"notes,omitempty"`
+	// Details are about the packages that those depend on.
+	Details     []string         `json:"details,omitempty"`
 	Packages    []debian.Package `json:"packages,omitempty"` // all that were installed
 	PrunedFiles int              `json:"prunedFiles"`        // documentation and translations left out
 	PrunedBytes int64            `json:"prunedBytes"`
@@ -88,7 +92,10 @@ func (o Options) build(ctx context.Context, s ship.Ship, start time.Time) (image
 	if err != nil {
 		return image.Image{}, Report{}, err
 	}
-	return img, b.report, c.store(ctx, o, img, b.report)
+	if err := c.store(ctx, o, img, b.report, b.packagesKey); err != nil && o.Logger != nil {
+		o.Logger.Warn("the build is not kept for the next time", "err", err) // it is none the worse
+	}
+	return img, b.report, nil
 }
 
 // pickGuest joins what the ship says with what the user asks for.

@@ -96,7 +96,7 @@ func (s *shelf) Packages(_ context.Context, names []string) (tree.Tree, debian.R
 		return tree.Tree{}, debian.Report{}, err
 	}
 	var t tree.Tree
-	return t, debian.Report{Notes: notes, PrunedFiles: 7}, t.UnmarshalJSON(b)
+	return t, debian.Report{Key: s.key, Notes: notes, PrunedFiles: 7}, t.UnmarshalJSON(b)
 }
 
 func (s *shelf) Key() string { return s.key }
@@ -173,6 +173,11 @@ func TestBuildLinux(t *testing.T) {
 	p := newShelf(t, map[string]string{
 		"/usr/sbin/web": program(t, linux), "/etc/web/conf": "package", "/usr/bin/helper": "#!/usr/bin/perl\n",
 	})
+	for _, name := range []string{"/usr/bin/a", "/usr/bin/b"} {
+		if err := p.tree.Put(tree.NewFile(name, 0o755, []byte("#!/bin/tcl\n"), time.Unix(5, 0), "package libweb 1")); err != nil {
+			t.Fatal(err)
+		}
+	}
 	img, r, err := Build(t.Context(), s, Options{Guest: linux, Debian: p})
 	if err != nil {
 		t.Fatal(err)
@@ -186,7 +191,10 @@ func TestBuildLinux(t *testing.T) {
 		t.Error("/PREFIX is left behind")
 	}
 	want := []string{
-		"1 scripts need /usr/bin/perl, which is not in the image: /usr/bin/helper", "not done: package web: postinst:3: odd",
+		"1 script needs /usr/bin/perl, which is not in the image: /usr/bin/helper (package web 1)", "not done: package web: postinst:3: odd",
+	}
+	if want := []string{"2 scripts need /bin/tcl, which is not in the image: /usr/bin/a /usr/bin/b (package libweb 1)"}; !cmp.Equal(want, r.Details) {
+		t.Error(cmp.Diff(want, r.Details))
 	}
 	if diff := cmp.Diff(want, r.Notes); diff != "" || r.PrunedFiles != 7 {
 		t.Errorf("pruned %d\n%s", r.PrunedFiles, diff)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/fakecracker/fakecracker/internal/image"
@@ -20,6 +21,8 @@ type builder struct {
 	tree   tree.Tree
 	report Report
 	own    []string // paths of the programs that the ship brings
+
+	packagesKey string // Report.Key of the packages
 }
 
 // run does the steps in sailor's order: packages, then files of the host.
@@ -55,6 +58,31 @@ func (b *builder) note(format string, args ...any) {
 	b.report.Notes = append(b.report.Notes, fmt.Sprintf(format, args...))
 }
 
+// remark is note for what concerns the ship's own files and packages, where
+// the entry's origin says so, and goes to the details for the others.
+func (b *builder) remark(why, format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	if b.asked(why) {
+		b.report.Notes = append(b.report.Notes, text)
+		return
+	}
+	b.report.Details = append(b.report.Details, text)
+}
+
+// asked reports whether the ship itself names what an Entry.Why says.
+func (b *builder) asked(why string) bool {
+	rest, ok := strings.CutPrefix(why, "package ")
+	if !ok {
+		return true // programs and overlays
+	}
+	name, _, _ := strings.Cut(rest, " ")
+	return slices.ContainsFunc(b.ship.Packages, func(p string) bool {
+		p, _, _ = strings.Cut(p, "=")
+		p, _, _ = strings.Cut(p, ":")
+		return p == name
+	})
+}
+
 func (b *builder) addPackages(ctx context.Context) error {
 	if len(b.ship.Packages) == 0 {
 		return nil
@@ -69,7 +97,7 @@ func (b *builder) addPackages(ctx context.Context) error {
 		}
 		return fmt.Errorf("%s: %w", at(b.ship, "packages"), err)
 	}
-	b.tree = t
+	b.tree, b.packagesKey = t, r.Key
 	b.report.Packages, b.report.PrunedFiles, b.report.PrunedBytes = r.Packages, r.PrunedFiles, r.PrunedBytes
 	for _, n := range r.Notes {
 		if !n.Known {
@@ -82,15 +110,20 @@ func (b *builder) addPackages(ctx context.Context) error {
 // checkBins looks for shipbins and sync_dirs, which on a NetBSD host are
 // taken from the host, among what the packages of another system brought.
 func (b *builder) checkBins(context.Context) error {
-	for name, patterns := range map[string][]string{"shipbins": b.ship.Bins, "sync_dirs": b.ship.SyncDirs} {
-		for _, pattern := range patterns {
-			ok, err := b.matches(pattern)
-			if err != nil {
-				return fmt.Errorf("%s: %s: %q: %w", at(b.ship, name), name, pattern, err)
-			}
-			if !ok {
-				return fmt.Errorf("%s: %s: the packages bring no %s: add the package that has it to packages=", at(b.ship, name), name, pattern)
-			}
+	if err := b.checkPatterns("shipbins", b.ship.Bins); err != nil {
+		return err
+	}
+	return b.checkPatterns("sync_dirs", b.ship.SyncDirs)
+}
+
+func (b *builder) checkPatterns(name string, patterns []string) error {
+	for _, pattern := range patterns {
+		ok, err := b.matches(pattern)
+		if err != nil {
+			return fmt.Errorf("%s: %s: %q: %w", at(b.ship, name), name, pattern, err)
+		}
+		if !ok {
+			return fmt.Errorf("%s: %s: the packages bring no %s: add the package that has it to packages=", at(b.ship, name), name, pattern)
 		}
 	}
 	return nil

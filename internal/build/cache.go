@@ -1,6 +1,7 @@
 package build
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -12,6 +13,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/fakecracker/fakecracker/internal/atomicfile"
@@ -21,7 +23,7 @@ import (
 
 const (
 	// manifestVersion is counted up when the same ship makes another image.
-	manifestVersion = 1
+	manifestVersion = 2
 	// tick is the coarsest step of a file system's times that is reckoned
 	// with. A file that changed so short a time ago may change again
 	// without a new time.
@@ -34,46 +36,67 @@ const (
 type cache struct {
 	ship  ship.Ship
 	dir   string // empty: nothing is kept
-	key   string // empty: not known before the build
+	host  string // state of the ship and its host files before the build
+	key   string // of it and the packages; empty: not known before the build
 	start time.Time
 }
 
-// manifest is what the file holds. The bytes of the image's files stay where
+// manifest is the first line of the file, in JSON. The rest is the image's
+// tree, as tree.Tree.MarshalBinary has it. The bytes of its files stay where
 // they are.
 type manifest struct {
-	Version int         `json:"version"`
-	Image   image.Image `json:"image"`
-	Report  Report      `json:"report"`
+	Version int          `json:"version"`
+	Name    string       `json:"name"`
+	Guest   image.Guest  `json:"guest"`
+	Config  image.Config `json:"config"`
+	Report  Report       `json:"report"`
 }
 
 func (o Options) openCache(ctx context.Context, s ship.Ship, now time.Time) (*cache, error) {
 	if o.Cache == "" {
 		return &cache{}, nil
 	}
-	key, _, err := o.key(ctx, s)
-	return &cache{ship: s, dir: filepath.Join(o.Cache, "builds"), key: key, start: now}, err
+	c := &cache{ship: s, dir: filepath.Join(o.Cache, "builds"), start: now}
+	var err error
+	if c.host, _, err = o.hostKey(ctx, s); err != nil {
+		return nil, err
+	}
+	if packages := o.packagesKey(s); packages != "" {
+		c.key = c.host + packages
+	}
+	return c, nil
 }
 
 // path is the file that has the build.
-func (c *cache) path(key string) string { return filepath.Join(c.dir, key+".json") }
+func (c *cache) path(key string) string { return filepath.Join(c.dir, digest(key)+suffix) }
 
-// key identifies all that s is built from, by the state of its host files
-// (not their bytes, which would take long) and of the package lists. It is
-// empty when that can't be told. newest is the last change of a host file.
-func (o Options) key(ctx context.Context, s ship.Ship) (key string, newest time.Time, err error) {
+// suffix ends the names of the files.
+const suffix = ".build"
+
+func digest(s string) string {
+	sum := sha256.Sum256([]byte(s))
+	return hex.EncodeToString(sum[:])
+}
+
+// packagesKey identifies the packages that a build would get: "none" for a
+// ship without any, "" when that can't be told.
+func (o Options) packagesKey(s ship.Ship) string {
+	if len(s.Packages) == 0 || o.Debian == nil {
+		return "none"
+	}
+	return o.Debian.Key()
+}
+
+// hostKey identifies what s is built from, packages aside, by the state of its
+// host files (not their bytes, which would take long). newest is the last
+// change of one.
+func (o Options) hostKey(ctx context.Context, s ship.Ship) (key string, newest time.Time, err error) {
 	h := sha256.New()
 	b, err := json.Marshal(s)
 	if err != nil {
 		return "", newest, fmt.Errorf("look for an earlier build: %w", err)
 	}
 	fmt.Fprintf(h, "%d %s %d %s\n", manifestVersion, o.Guest, o.time().UnixNano(), b)
-	if len(s.Packages) > 0 && o.Debian != nil {
-		k := o.Debian.Key()
-		if k == "" {
-			return "", newest, nil
-		}
-		fmt.Fprintln(h, k)
-	}
 	for _, dir := range s.Overlays {
 		if err := statAll(ctx, h, dir.Dir, &newest); err != nil {
 			return "", newest, fmt.Errorf("overlay: %w", err)
@@ -118,7 +141,7 @@ func statAll(ctx context.Context, h hash.Hash, dir string, newest *time.Time) er
 }
 
 func writeStat(w io.Writer, p string, fi fs.FileInfo, newest *time.Time) {
-	fmt.Fprintf(w, "%s %s %d %d %d\n", p, fi.Mode(), fi.Size(), fi.ModTime().UnixNano(), inode(fi))
+	fmt.Fprintf(w, "%s %s %d %d %s\n", p, fi.Mode(), fi.Size(), fi.ModTime().UnixNano(), identity(fi))
 	if fi.ModTime().After(*newest) {
 		*newest = fi.ModTime()
 	}
@@ -135,13 +158,15 @@ func (c *cache) load() (image.Image, Report, bool) {
 		return image.Image{}, Report{}, false
 	}
 	var m manifest
-	if err := json.Unmarshal(b, &m); err != nil || m.Version != manifestVersion {
+	line, rest, ok := bytes.Cut(b, []byte("\n"))
+	if err := json.Unmarshal(line, &m); !ok || err != nil || m.Version != manifestVersion {
 		return image.Image{}, Report{}, false
 	}
-	if !contentsThere(m.Image) {
+	img := image.Image{Name: m.Name, Guest: m.Guest, Config: m.Config}
+	if err := img.Tree.UnmarshalBinary(rest); err != nil || !contentsThere(img) {
 		return image.Image{}, Report{}, false
 	}
-	return m.Image, m.Report, true
+	return img, m.Report, true
 }
 
 // contentsThere reports whether the host files that have an image's bytes are
@@ -162,24 +187,34 @@ func contentsThere(img image.Image) bool {
 }
 
 // store keeps a build for later, unless files changed meanwhile or so short a
-// time ago that a later change might not show.
-func (c *cache) store(ctx context.Context, o Options, img image.Image, r Report) error {
+// time ago that a later change might not show. packages is the key of those
+// that it got, which may be newer than the ones that were at hand before.
+func (c *cache) store(ctx context.Context, o Options, img image.Image, r Report, packages string) error {
 	if c.dir == "" {
 		return nil
 	}
-	key, newest, err := o.key(ctx, c.ship) // once more: package lists may be new by now
-	if err != nil || key == "" || (c.key != "" && c.key != key) || newest.After(c.start.Add(-tick)) {
+	if len(c.ship.Packages) == 0 {
+		packages = "none"
+	}
+	host, newest, err := o.hostKey(ctx, c.ship)
+	if err != nil || packages == "" || c.host != host || newest.After(c.start.Add(-tick)) {
 		return err
 	}
 	if err := os.MkdirAll(c.dir, 0o755); err != nil {
 		return fmt.Errorf("keep the build: %w", err)
 	}
 	c.sweep()
-	b, err := json.Marshal(manifest{Version: manifestVersion, Image: img, Report: r})
+	m := manifest{Version: manifestVersion, Name: img.Name, Guest: img.Guest, Config: img.Config, Report: r}
+	line, err := json.Marshal(m)
 	if err != nil {
 		return fmt.Errorf("keep the build: %w", err)
 	}
-	if err := atomicfile.WriteFile(c.path(key), b, 0o644); err != nil {
+	files, err := img.Tree.MarshalBinary()
+	if err != nil {
+		return fmt.Errorf("keep the build: %w", err)
+	}
+	b := slices.Concat(line, []byte("\n"), files)
+	if err := atomicfile.WriteFile(c.path(host+packages), b, 0o644); err != nil {
 		return fmt.Errorf("keep the build: %w", err)
 	}
 	return nil
@@ -188,7 +223,7 @@ func (c *cache) store(ctx context.Context, o Options, img image.Image, r Report)
 // sweep removes builds of long ago. It is a courtesy: what it can't remove,
 // the next may.
 func (c *cache) sweep() {
-	old, err := filepath.Glob(filepath.Join(c.dir, "*.json"))
+	old, err := filepath.Glob(filepath.Join(c.dir, "*"))
 	if err != nil {
 		return
 	}

@@ -3,6 +3,7 @@ package build
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -41,6 +42,16 @@ func TestCache(t *testing.T) {
 				t.Fatal(err)
 			}
 		}, false},
+		{"other bytes, and the time put back", func(t *testing.T, dir string, _ *ship.Ship, _ *Options) {
+			p := filepath.Join(dir, "over/var/www/index.html")
+			fi, err := os.Stat(p)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := errors.Join(os.WriteFile(p, []byte("hallo\n"), 0o755), os.Chtimes(p, fi.ModTime(), fi.ModTime())); err != nil {
+				t.Fatal(err)
+			}
+		}, false},
 		{"mode", func(t *testing.T, dir string, _ *ship.Ship, _ *Options) {
 			if err := os.Chmod(filepath.Join(dir, "over/var/www/index.html"), 0o600); err != nil {
 				t.Fatal(err)
@@ -56,11 +67,11 @@ func TestCache(t *testing.T) {
 		{"the guest", func(_ *testing.T, _ string, _ *ship.Ship, o *Options) { o.Guest.Arch = "i386" }, true},
 		{"the time", func(_ *testing.T, _ string, _ *ship.Ship, o *Options) { o.Time = old }, false},
 		{"a damaged manifest", func(t *testing.T, _ string, _ *ship.Ship, o *Options) {
-			all, err := filepath.Glob(filepath.Join(o.Cache, "builds", "*.json"))
+			all, err := filepath.Glob(filepath.Join(o.Cache, "builds", "*.build"))
 			if err != nil || len(all) != 1 {
 				t.Fatalf("manifests %v, %v", all, err)
 			}
-			if err := os.WriteFile(all[0], []byte(`{"version":1,"image":`), 0o644); err != nil {
+			if err := os.WriteFile(all[0], []byte(`{"version":2,"name":`), 0o644); err != nil {
 				t.Fatal(err)
 			}
 		}, false},
@@ -102,6 +113,55 @@ func TestCacheOfFreshFiles(t *testing.T) {
 	for range 2 {
 		if _, r, err := Build(t.Context(), s, o); err != nil || r.Cached {
 			t.Errorf("cached %t, %v; want a build", r.Cached, err)
+		}
+	}
+}
+
+// TestCacheThatCanNotBeWritten has a file where the builds would be kept.
+func TestCacheThatCanNotBeWritten(t *testing.T) {
+	s, dir := web(t)
+	img, r, err := Build(t.Context(), s, Options{Guest: netbsd, Cache: filepath.Join(dir, "server")})
+	if err != nil || r.Cached || img.Tree.Len() == 0 {
+		t.Errorf("Build = %d files, %v; want the image all the same", img.Tree.Len(), err)
+	}
+}
+
+// TestCacheOfNewLists has the package lists become new while packages are got.
+func TestCacheOfNewLists(t *testing.T) {
+	s := ship.Ship{Name: "web", Packages: []string{"web"}, Config: image.Config{Cmd: []string{"web"}}}
+	p := &refreshing{newShelf(t, map[string]string{"/usr/sbin/web": program(t, linux)})}
+	o := Options{Guest: linux, Cache: t.TempDir(), Debian: p}
+	for _, cached := range []bool{false, true} {
+		if _, r, err := Build(t.Context(), s, o); err != nil || r.Cached != cached {
+			t.Errorf("cached %t, %v; want %t", r.Cached, err, cached)
+		}
+	}
+}
+
+type refreshing struct{ *shelf }
+
+func (r *refreshing) Packages(ctx context.Context, names []string) (tree.Tree, debian.Report, error) {
+	r.key = "new"
+	return r.shelf.Packages(ctx, names)
+}
+
+func BenchmarkLoad(b *testing.B) {
+	var img image.Image
+	for i := range 600 {
+		e := tree.NewFile(fmt.Sprintf("/usr/lib/x86_64-linux-gnu/library%d.so", i), 0o644, []byte{1}, time.Unix(5, 0), "package library 1.0-1")
+		e.Content = tree.Content{Host: b.TempDir() + "/not/there", Offset: int64(i)}
+		if err := img.Tree.Put(e); err != nil {
+			b.Fatal(err)
+		}
+	}
+	text, err := img.Tree.MarshalBinary()
+	if err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		var t tree.Tree
+		if err := t.UnmarshalBinary(text); err != nil {
+			b.Fatal(err)
 		}
 	}
 }

@@ -86,7 +86,7 @@ func (b *builder) check(ctx context.Context) error {
 		if slices.Contains(own, p.Path) {
 			return fmt.Errorf("%s: add the package or file that has it, or link the program statically", p)
 		}
-		b.note("%s", p)
+		b.remark(p.Why, "%s", p)
 	}
 	if err := b.checkScripts(own); err != nil {
 		return err
@@ -123,9 +123,12 @@ func (b *builder) findCmd() (string, error) {
 }
 
 // checkScripts finds scripts whose interpreter is not there: an error for
-// what is started, else a note for each interpreter.
+// what is started, else a remark for each interpreter that
+// an origin of files lacks.
 func (b *builder) checkScripts(own []string) error {
-	lacking := make(map[string][]string)
+	type group struct{ why, interp string }
+	lacking := make(map[group][]string)
+	var groups []group // in the order of the paths
 	for _, e := range b.tree.All() {
 		if e.Type != tree.File || e.Mode&0o111 == 0 {
 			continue
@@ -143,19 +146,29 @@ func (b *builder) checkScripts(own []string) error {
 		if slices.Contains(own, e.Path) {
 			return fmt.Errorf("%s is a script for %s, which is not in the image (%s)", e.Path, interp, e.Why)
 		}
-		lacking[interp] = append(lacking[interp], e.Path)
+		g := group{e.Why, interp}
+		if lacking[g] == nil {
+			groups = append(groups, g)
+		}
+		lacking[g] = append(lacking[g], e.Path)
 	}
-	for interp, scripts := range lacking {
-		b.note("%d scripts need %s, which is not in the image: %s", len(scripts), interp, shorten(scripts))
+	for _, g := range groups {
+		n := fmt.Sprintf("%d scripts need", len(lacking[g]))
+		if len(lacking[g]) == 1 {
+			n = "1 script needs"
+		}
+		b.remark(g.why, "%s %s, which is not in the image: %s (%s)", n, g.interp, shorten(lacking[g]), g.why)
 	}
 	slices.Sort(b.report.Notes)
+	slices.Sort(b.report.Details)
 	return nil
 }
 
 // checkUser makes sure that the user that the service runs as exists.
 func (b *builder) checkUser() error {
 	name, group, _ := strings.Cut(b.ship.Config.User, ":")
-	for file, n := range map[string]string{"/etc/passwd": name, "/etc/group": group} {
+	for _, account := range [][2]string{{"/etc/passwd", name}, {"/etc/group", group}} {
+		file, n := account[0], account[1]
 		if n == "" || strings.Trim(n, "0123456789") == "" {
 			continue
 		}

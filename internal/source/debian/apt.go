@@ -184,7 +184,12 @@ func (a *apt) options() []string {
 // and returns what it complained of as an error: errNotFound where a package
 // isn't known.
 func (a *apt) get(ctx context.Context, dir string, line func(string), args ...string) error {
-	path, err := exec.LookPath("apt-get")
+	return a.run(ctx, "apt-get", dir, line, args...)
+}
+
+// run is get for any of apt's programs.
+func (a *apt) run(ctx context.Context, program, dir string, line func(string), args ...string) error {
+	path, err := exec.LookPath(program)
 	if err != nil {
 		return errors.New("packages of Debian need apt-get on this host, and it has none: " +
 			"use a Debian or Ubuntu host, or a ship without packages")
@@ -212,7 +217,7 @@ func (a *apt) get(ctx context.Context, dir string, line func(string), args ...st
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	a.s.log().Debug("apt-get", "args", args, "stderr", stderr.String(), "err", err)
+	a.s.log().Debug(program, "args", args, "stderr", stderr.String(), "err", err)
 	return aptError(stderr.String(), err)
 }
 

@@ -2,9 +2,13 @@ package debian
 
 import (
 	"errors"
+	"os"
 	"os/exec"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -108,6 +112,52 @@ func TestOffline(t *testing.T) {
 	}
 }
 
+// TestKey asks for the key of lists that are long due for a refresh: what was
+// built with them is still what they say.
+func TestKey(t *testing.T) {
+	s := &Source{Dir: t.TempDir()}
+	if k := s.Key(); k != "" {
+		t.Errorf("without lists, the key is %q; want none", k)
+	}
+	old := time.Now().Add(-90 * 24 * time.Hour)
+	lists := filepath.Join(s.Dir, "apt-amd64/lists")
+	if err := os.MkdirAll(lists, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	list := filepath.Join(lists, "mirror.example_main_binary-amd64_Packages")
+	for _, p := range []string{list, filepath.Join(s.Dir, "apt-amd64/updated")} {
+		if err := errors.Join(os.WriteFile(p, nil, 0o644), os.Chtimes(p, old, old)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	first := s.Key()
+	if first == "" || s.Key() != first {
+		t.Errorf("with old lists, the key is %q; want one that stays", first)
+	}
+	if err := os.WriteFile(list, []byte("Package: x\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if k := s.Key(); k == first || k == "" {
+		t.Errorf("with another list, the key is %q; it was that before", k)
+	}
+	s.Refresh = true
+	if k := s.Key(); k != "" {
+		t.Errorf("when new lists are wanted, the key is %q; want none", k)
+	}
+}
+
+// TestKeyOfSources changes what apt is told from outside.
+func TestKeyOfSources(t *testing.T) {
+	conf, soon := filepath.Join(t.TempDir(), "apt.conf"), time.Now().Add(time.Hour)
+	if err := errors.Join(os.WriteFile(conf, nil, 0o644), os.Chtimes(conf, soon, soon)); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("APT_CONFIG", conf)
+	if got := sourcesChanged(); !got.Equal(soon) {
+		t.Errorf("the sources changed at %s; want %s, when APT_CONFIG did", got, soon)
+	}
+}
+
 func TestDistance(t *testing.T) {
 	for _, tt := range []struct {
 		a, b string
@@ -157,7 +207,7 @@ func TestArchive(t *testing.T) {
 		t.Skip("downloads 10 MB")
 	}
 	s := &Source{Dir: t.TempDir(), Progress: func(text string) { t.Log(text) }}
-	pkgs, err := s.Resolve(t.Context(), append(DefaultBase(), "nginx"))
+	pkgs, err := s.Resolve(t.Context(), append(slices.Clone(essentials), "nginx"))
 	if err != nil && strings.Contains(err.Error(), "get package lists") {
 		t.Skipf("the host's apt sources can't be reached: %v", err)
 	}

@@ -11,6 +11,7 @@ package debian
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/fakecracker/fakecracker/internal/tree"
@@ -21,13 +22,6 @@ import (
 type Source struct {
 	Dir  string // folder of our own for apt's state and unpacked packages
 	Arch string // Debian's name of the processor; "amd64" when empty
-
-	// Base are the packages that every tree gets, since Debian's packages
-	// take them for granted without saying so. Nil means DefaultBase.
-	Base []string
-	// KeepDocs keeps manuals, translations and other files that a service
-	// doesn't read.
-	KeepDocs bool
 	// Time is the modification time of files that have none of their own.
 	// The zero value means 1970, so that trees are reproducible.
 	Time time.Time
@@ -39,10 +33,11 @@ type Source struct {
 	Progress func(text string) // told what is going on, for people; may be nil
 }
 
-// DefaultBase returns the packages of Source.Base when it is nil: the folders
-// of a root, users and groups, and /bin/sh. The other packages that Debian
-// calls essential are 60 MB of tools that a service seldom calls.
-func DefaultBase() []string { return []string{"base-files", "base-passwd", "dash"} }
+// essentials are the packages that every tree gets, since Debian's packages take
+// them for granted without saying so: the folders of a root, users and groups,
+// and /bin/sh. The other packages that Debian calls essential are 60 MB of
+// tools that a service seldom calls.
+var essentials = []string{"base-files", "base-passwd", "dash"}
 
 // A Package is one version of a package that apt knows where to get.
 type Package struct {
@@ -58,24 +53,19 @@ type Package struct {
 // String returns "nginx 1.22.1-9".
 func (p Package) String() string { return p.Name + " " + p.Version }
 
-// Packages returns a tree with the named packages, Base, and all that they
+// Packages returns a tree with the named packages, essentials, and all that they
 // depend on. A name may be "name=version" as apt takes it.
 func (s *Source) Packages(ctx context.Context, names []string) (tree.Tree, Report, error) {
-	pkgs, err := s.Resolve(ctx, append(s.base(), names...))
+	pkgs, key, err := s.resolve(ctx, slices.Concat(essentials, names))
 	if err != nil {
 		return tree.Tree{}, Report{}, err
 	}
 	if err := s.Fetch(ctx, pkgs); err != nil {
 		return tree.Tree{}, Report{}, err
 	}
-	return s.Tree(ctx, pkgs)
-}
-
-func (s *Source) base() []string {
-	if s.Base == nil {
-		return DefaultBase()
-	}
-	return s.Base[:len(s.Base):len(s.Base)]
+	t, r, err := s.Tree(ctx, pkgs)
+	r.Key = key
+	return t, r, err
 }
 
 func (s *Source) arch() string {

@@ -66,8 +66,13 @@ func stale(t time.Time) bool {
 // sourcesChanged returns when the host's apt sources were last changed.
 func sourcesChanged() time.Time {
 	var last time.Time
-	for _, pattern := range []string{"sources.list", "sources.list.d", "sources.list.d/*", "preferences", "preferences.d", "preferences.d/*"} {
-		found, err := filepath.Glob(filepath.Join("/etc/apt", pattern))
+	patterns := []string{os.Getenv("APT_CONFIG")} // as apt-get takes it from its environment
+	for _, name := range []string{"sources.list", "preferences", "apt.conf"} {
+		p := filepath.Join("/etc/apt", name)
+		patterns = append(patterns, p, p+".d", p+".d/*")
+	}
+	for _, pattern := range patterns {
+		found, err := filepath.Glob(pattern)
 		if err != nil {
 			continue
 		}
@@ -98,25 +103,36 @@ func (a *apt) setStamp(name string) error {
 	return atomicfile.WriteFile(filepath.Join(a.dir, name), nil, 0o644)
 }
 
-// Key identifies what Packages would find now: it changes with the package
-// lists and with what this Source was told. It is empty when that is not
-// known without trying, as when the lists are due for a refresh.
+// Key identifies what Packages would find with the package lists at hand,
+// however old they are: it changes with them, with the host's apt sources and
+// with what this Source was told. It is empty when there are no lists, or when
+// Refresh asks for new ones.
 func (s *Source) Key() string {
-	dir := filepath.Join(s.Dir, "apt-"+s.arch())
-	a := &apt{s: s, dir: dir}
-	if s.Refresh || (!s.Offline && stale(a.stamp("updated")) && time.Since(a.stamp("failed")) > retryAge) {
+	if s.Refresh {
 		return ""
 	}
-	h := sha256.New()
-	fmt.Fprintf(h, "%d %s %q %t %d\n", formatVersion, s.arch(), s.base(), s.KeepDocs, s.time().UnixNano())
-	lists, err := os.ReadDir(filepath.Join(dir, "lists"))
+	return s.listsKey()
+}
+
+// treeVersion is counted up when the same packages make another tree.
+const treeVersion = 2
+
+func (s *Source) listsKey() string {
+	lists, err := os.ReadDir(filepath.Join(s.Dir, "apt-"+s.arch(), "lists"))
 	if err != nil {
 		return ""
 	}
+	h := sha256.New()
+	fmt.Fprintf(h, "%d %s %q %d %d\n", treeVersion, s.arch(), essentials, s.time().UnixNano(), sourcesChanged().UnixNano())
+	found := false
 	for _, d := range lists {
 		if fi, err := d.Info(); err == nil && isList(fi) {
+			found = true
 			fmt.Fprintf(h, "%s %d %d\n", fi.Name(), fi.Size(), fi.ModTime().UnixNano())
 		}
+	}
+	if !found {
+		return ""
 	}
 	return hex.EncodeToString(h.Sum(nil))
 }

@@ -1,32 +1,21 @@
 package debian
 
 import (
-	"bufio"
 	"context"
-	"os/exec"
 	"strings"
 )
 
 // nearest returns the known package whose name is likest to name, or "".
 func (a *apt) nearest(ctx context.Context, name string) string {
 	name, _, _ = strings.Cut(name, "=")
-	cmd := exec.CommandContext(ctx, "apt-cache", append(a.options(), "pkgnames")...)
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		return ""
-	}
-	if err := cmd.Start(); err != nil {
-		return "" // a suggestion is a courtesy
-	}
 	best, bestDist := "", 1+len(name)/4
-	sc := bufio.NewScanner(out)
-	for sc.Scan() {
-		n := sc.Text()
+	err := a.run(ctx, "apt-cache", a.dir, func(n string) {
 		if d := distance(name, n, bestDist); d < bestDist || (d == bestDist && (best == "" || n < best)) {
 			best, bestDist = n, d
 		}
-	}
-	if cmd.Wait() != nil {
+	}, "pkgnames")
+	if err != nil {
+		a.s.log().Debug("no suggestion", "err", err) // which is a courtesy
 		return ""
 	}
 	return best

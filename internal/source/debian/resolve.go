@@ -19,23 +19,29 @@ var packageName = regexp.MustCompile(`^[a-z0-9][a-z0-9+.-]*[a-z0-9.+](:[a-z0-9]+
 
 // Resolve returns the named packages and all that they depend on, in the
 // order that apt would install them in. Recommended packages are left out.
-func (s *Source) Resolve(ctx context.Context, names []string) (_ []Package, err error) {
+func (s *Source) Resolve(ctx context.Context, names []string) ([]Package, error) {
+	pkgs, _, err := s.resolve(ctx, names)
+	return pkgs, err
+}
+
+// resolve is Resolve, and returns the key of the lists that it looked at too.
+func (s *Source) resolve(ctx context.Context, names []string) (_ []Package, key string, err error) {
 	if len(names) == 0 {
-		return nil, nil
+		return nil, "", nil
 	}
 	for _, n := range names {
 		if !packageName.MatchString(n) {
-			return nil, fmt.Errorf("%q is not the name of a Debian package", n)
+			return nil, "", fmt.Errorf("%q is not the name of a Debian package", n)
 		}
 	}
 	a, err := s.openApt(ctx)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	defer func() { err = errors.Join(err, a.Close()) }()
 	fresh, err := a.refresh(ctx, ifStale)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	pkgs, err := a.resolve(ctx, names)
 	if errors.Is(err, errNotFound) && !fresh && !s.Offline && time.Since(a.stamp("updated")) > youngAge {
@@ -44,9 +50,9 @@ func (s *Source) Resolve(ctx context.Context, names []string) (_ []Package, err 
 		}
 	}
 	if errors.Is(err, errNotFound) {
-		return nil, a.notFound(ctx, names, err)
+		return nil, "", a.notFound(ctx, names, err)
 	}
-	return pkgs, err
+	return pkgs, s.listsKey(), err
 }
 
 func (a *apt) resolve(ctx context.Context, names []string) ([]Package, error) {

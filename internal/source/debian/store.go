@@ -30,7 +30,7 @@ const (
 	maxStoreIndex = 1 << 30 // bytes
 )
 
-// formatVersion is counted up when the same packages make another tree.
+// formatVersion is counted up when the index gets another form.
 const formatVersion = 1
 
 // index is what an unpacked package's file says about itself.

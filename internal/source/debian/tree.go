@@ -13,6 +13,8 @@ import (
 // A Report says what a tree of packages does not show.
 type Report struct {
 	Packages []Package `json:"packages"`
+	// Key is Source.Key for the package lists that Packages found them in.
+	Key string `json:"-"`
 	// Notes name each command of a maintainer script that was not run, and
 	// each other thing that differs from an installed system.
 	Notes []Note `json:"notes,omitempty"`
@@ -101,9 +103,7 @@ func (in *installer) install(ctx context.Context) error {
 	if err := in.fixShells(); err != nil {
 		return err
 	}
-	if !in.s.KeepDocs {
-		in.prune()
-	}
+	in.prune()
 	in.tree.MakeParents(in.s.time())
 	return nil
 }
