@@ -17,11 +17,16 @@ func every(t testing.TB) Tree {
 		Digest: "sha256:00", Content: Content{Host: "/store", Offset: 9}, Why: "package x 1",
 	}
 	for _, e := range []Entry{
-		{Path: "/", Type: Dir, Mode: 0o755, ModTime: t0}, {Path: "/d", Type: Dir, ModTime: t0}, stored,
+		{Path: "/", Type: Dir, Mode: 0o755, ModTime: t0},
+		{Path: "/d", Type: Dir, ModTime: t0},
+		stored,
 		NewFile("/d/empty", 0o644, nil, t0, "package x 1"), NewFile("/d/text", 0o644, []byte("text"), t0, "package x 1"),
-		{Path: "/d/second", Type: Hardlink, Link: "/d/text", ModTime: t0}, {Path: "/d/link", Type: Symlink, Link: "text", ModTime: t0},
-		{Path: "/null", Type: Char, Major: 1, Minor: 3, ModTime: t0}, {Path: "/sda", Type: Block, Major: 8, ModTime: t0},
-		{Path: "/fifo", Type: FIFO, ModTime: t0}, {Path: "/socket", Type: Socket, ModTime: t0},
+		{Path: "/d/second", Type: Hardlink, Link: "/d/text", ModTime: t0},
+		{Path: "/d/link", Type: Symlink, Link: "text", ModTime: t0},
+		{Path: "/null", Type: Char, Major: 1, Minor: 3, ModTime: t0},
+		{Path: "/sda", Type: Block, Major: 8, ModTime: t0},
+		{Path: "/fifo", Type: FIFO, ModTime: t0},
+		{Path: "/socket", Type: Socket, ModTime: t0},
 	} {
 		if err := tr.Put(e); err != nil {
 			t.Fatal(err)
