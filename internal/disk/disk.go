@@ -5,7 +5,11 @@
 //
 // A root disk is a bare file system without a partition table. It is a cache
 // entry: the same image gives the same disk, which is never written after it
-// was made, and can be thrown away at any time. Nothing here needs root.
+// was made, and can be thrown away at any time. Its bytes are checked once, as
+// they are written: of a disk that is found in the cache only the kind and the
+// size of the file system are compared with the file. Disks that were not used
+// for a month go when a new one is made, and so do the longest unused where
+// all take more than 8 GiB. Nothing here needs root.
 package disk
 
 import (
@@ -32,8 +36,6 @@ const (
 type Options struct {
 	// Dir is the cache folder for derived disks. It is made if missing.
 	Dir string
-	// FS is FFS or Ext4; empty: what the image's guest system boots from.
-	FS string
 	// Free is the room left for the guest to write in.
 	Free Free
 	// Extra entries are put over the image's files, through the symbolic
@@ -94,9 +96,10 @@ func derive(ctx context.Context, img image.Image, o Options) (Disk, error) {
 	if err != nil {
 		return Disk{}, err
 	}
-	path := filepath.Join(o.Dir, k.digest+".raw")
+	path := filepath.Join(o.Dir, k.digest+suffix)
 	if d, err := k.open(path); err == nil {
 		d.Cached = true
+		touch(path)
 		return d, nil
 	}
 	p, err := newPlan(k, img, o)
@@ -136,7 +139,12 @@ func (p *plan) make(ctx context.Context, room *workroom, path string) (Disk, err
 		return Disk{}, err
 	}
 	d.Path = path
-	return d, publish(raw, path)
+	if err := publish(raw, path); err != nil {
+		return Disk{}, err
+	}
+	// To make room is a courtesy: what can't be removed now, a later call may.
+	_ = keepDisks.evict(filepath.Dir(path))
+	return d, nil
 }
 
 // open describes the disk at path after a look at its superblock: one that is

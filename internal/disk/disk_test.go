@@ -181,7 +181,7 @@ func TestDigest(t *testing.T) {
 		{"content", func(i *image.Image, _ *Options) { put(t, i, data(t, "/etc/motd", 0o644, []byte("hullo\n"))) }, false},
 		{"mode", func(i *image.Image, _ *Options) { put(t, i, data(t, "/etc/motd", 0o640, []byte("hello\n"))) }, false},
 		{"free", func(_ *image.Image, o *Options) { o.Free.Bytes = 65 << 20 }, false},
-		{"file system", func(_ *image.Image, o *Options) { o.FS = FFS }, false},
+		{"guest", func(i *image.Image, _ *Options) { i.Guest.OS = "netbsd" }, false},
 		{"extra", func(_ *image.Image, o *Options) { o.Extra = []tree.Entry{data(t, "/sbin/init", 0o755, nil)} }, false},
 		{"nanosecond", func(i *image.Image, _ *Options) {
 			e := data(t, "/etc/motd", 0o644, []byte("hello\n"))

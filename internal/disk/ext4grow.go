@@ -1,9 +1,11 @@
 package disk
 
 import (
+	"bufio"
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"io"
 	"os"
 )
 
@@ -111,13 +113,15 @@ func plotLayout(sb super, old []groupDesc, g growth) (layout, error) {
 
 // countDirs returns the number of folders among each group's inodes.
 func countDirs(f *os.File, l layout) ([]uint16, error) {
-	b := make([]byte, int(l.inodes)*inodeBytes)
-	if _, err := f.ReadAt(b, int64(l.table)*blockSize); err != nil {
-		return nil, fmt.Errorf("read the inodes: %w", err)
-	}
 	dirs := make([]uint16, l.groups)
+	table := io.NewSectionReader(f, int64(l.table)*blockSize, int64(l.inodes)*inodeBytes)
+	r := bufio.NewReaderSize(table, 64<<10)
+	var inode [inodeBytes]byte
 	for i := range l.inodes {
-		if binary.LittleEndian.Uint16(b[i*inodeBytes:])&modeMask == modeDir {
+		if _, err := io.ReadFull(r, inode[:]); err != nil {
+			return nil, fmt.Errorf("read the inodes: %w", err)
+		}
+		if binary.LittleEndian.Uint16(inode[:])&modeMask == modeDir {
 			dirs[i/l.perGroup]++
 		}
 	}

@@ -32,11 +32,8 @@ type key struct {
 }
 
 func newKey(img image.Image, o Options) (key, error) {
-	k := key{fs: o.FS}
+	k := key{fs: map[string]string{"netbsd": FFS, "linux": Ext4}[img.Guest.OS]}
 	if k.fs == "" {
-		k.fs = map[string]string{"netbsd": FFS, "linux": Ext4}[img.Guest.OS]
-	}
-	if k.fs != FFS && k.fs != Ext4 {
 		return k, fmt.Errorf("no file system for a guest of system %q (known: netbsd, linux)", img.Guest.OS)
 	}
 	extra, err := digested(o.Extra)
