@@ -31,6 +31,11 @@ func (r *runner) build(ctx context.Context, s ship.Ship) (_ image.Image, cached 
 	for _, n := range report.Notes {
 		r.status.line("note", "%s", n)
 	}
+	if r.app.verbose {
+		for _, d := range report.Details {
+			r.status.line("detail", "%s", d)
+		}
+	}
 	how := "built in " + formatElapsed(report.Elapsed)
 	if report.Cached {
 		how = "cached"
