@@ -154,17 +154,33 @@ func (b *build) args() []string {
 	return append(args, "kernel="+b.ConfigFile)
 }
 
-// run runs build.sh in a process group of its own.
-func (b *build) run(ctx context.Context) error {
+// wrapper runs its arguments and ends with their status. Should the pipe at
+// descriptor 3 be closed before, its writer is dead: then everything in the
+// process group is ended, by force after two seconds (buildGrace).
+const wrapper = `
+(trap '' TERM; read -r none <&3; kill -TERM 0; sleep 2; kill -KILL 0) >/dev/null 2>&1 &
+"$@" 3<&-
+status=$?
+kill -KILL $! 2>/dev/null
+exit $status`
+
+// run runs build.sh in a process group of its own, which does not outlive us.
+func (b *build) run(ctx context.Context) (err error) {
 	b.out.log, b.out.progress = b.Log, b.Progress
-	cmd := exec.CommandContext(ctx, "./build.sh", b.args()...)
+	watched, held, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	defer func() { err = both(err, both(watched.Close(), held.Close())) }()
+	cmd := exec.CommandContext(ctx, "/bin/sh", append([]string{"-c", wrapper, "sh", "./build.sh"}, b.args()...)...)
+	cmd.ExtraFiles = []*os.File{watched}
 	cmd.Dir = b.Src
 	cmd.Env = append(os.Environ(), "LC_ALL=C")
 	cmd.Stdout, cmd.Stderr = &b.out, &b.out
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
 	cmd.WaitDelay = buildGrace
-	err := cmd.Run()
+	err = cmd.Run()
 	b.out.flush()
 	if err == nil {
 		return nil

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -165,6 +166,32 @@ func TestBuildStops(t *testing.T) {
 		t.Errorf("Build = %v", err)
 	}
 	for deadline := time.Now().Add(10 * time.Second); alive(pid); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("process %d is still there", pid)
+		}
+	}
+}
+
+// TestBuildOfTheKilled kills the process that builds: nothing that build.sh
+// started may outlive it.
+func TestBuildOfTheKilled(t *testing.T) {
+	const variable = "FAKECRACKER_TEST_BUILD"
+	if src := os.Getenv(variable); src != "" { // we are the process to kill
+		_, err := Build(context.Background(), BuildOptions{Src: src, Arch: "i386", ConfigFile: "SMALL", Dir: filepath.Join(src, "out")})
+		t.Fatal(err)
+	}
+	o := fakeTree(t, "hang")
+	cmd := exec.Command(os.Args[0], "-test.run=^TestBuildOfTheKilled$")
+	cmd.Env = append(os.Environ(), variable+"="+o.Src)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	pid := waitPID(t, filepath.Join(o.Src, "child"))
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait() // "signal: killed"
+	for deadline := time.Now().Add(30 * time.Second); alive(pid); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("process %d is still there", pid)
 		}
