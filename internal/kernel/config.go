@@ -84,6 +84,9 @@ func newConfigWriter(o ConfigOptions) (*configWriter, error) {
 func (c *configWriter) with(names []string) error {
 	all := Features()
 	for _, name := range names {
+		if name == "ptyfs" {
+			continue // a feature once; in the minimum now
+		}
 		n := slices.IndexFunc(all, func(f Feature) bool { return f.Name == name })
 		if n < 0 {
 			return unknownFeature(name, all)
@@ -120,7 +123,7 @@ func (c *configWriter) header(o ConfigOptions) {
 func (c *configWriter) group(g configGroup) {
 	title := false
 	for _, l := range g.lines {
-		if l.arch != "" && l.arch != c.arch || l.feature != "" && !slices.Contains(c.features, l.feature) {
+		if !c.wants(l) {
 			continue
 		}
 		if !title {
@@ -131,11 +134,19 @@ func (c *configWriter) group(g configGroup) {
 	}
 }
 
+// wants reports whether a line is for this machine and its features.
+func (c *configWriter) wants(l configLine) bool {
+	return (l.arch == "" || l.arch == c.arch) &&
+		(l.feature == "" || slices.Contains(c.features, l.feature)) &&
+		(l.without == "" || !slices.Contains(c.features, l.without))
+}
+
 // line writes a statement, or why it is not there.
 func (c *configWriter) line(l configLine) {
 	missing, already := c.check(l)
 	switch {
 	case missing != "":
+		missing += c.instead(l)
 		c.report.LeftOut = append(c.report.LeftOut, LeftOut{l.text, missing})
 		fmt.Fprintf(&c.out, "# left out: %s (%s)\n", l.text, missing)
 	case already:
@@ -147,6 +158,16 @@ func (c *configWriter) line(l configLine) {
 		}
 		fmt.Fprintf(&c.out, "%-40s # %s\n", l.text, l.why)
 	}
+}
+
+// instead adds the feature that does the work of a line the tree lacks. The
+// feature's lines stand below that one.
+func (c *configWriter) instead(l configLine) string {
+	// It is one of Features, which TestConfigReasons checks.
+	if l.instead == "" || c.with([]string{l.instead}) != nil {
+		return ""
+	}
+	return "; " + l.instead + " instead"
 }
 
 // check tells what the tree lacks for a line, or that std.ARCH has it.
@@ -196,7 +217,7 @@ func (c *configWriter) checkDevice(dev, parent string) string {
 		return fmt.Sprintf("no files.* of this tree attaches %s at %s", dev, parent)
 	}
 	for _, d := range c.devices {
-		if c.tree.has(d, parent, 0) {
+		if c.tree.has(d, parent, map[string]bool{}) {
 			return ""
 		}
 	}

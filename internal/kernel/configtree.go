@@ -220,13 +220,19 @@ func (d *declarations) attachment(rest string) {
 // attribute that the device attaches at, or that attribute itself.
 func (d *declarations) attaches(dev, parent string) bool {
 	return slices.ContainsFunc(d.attach[dev], func(place string) bool {
-		return d.has(parent, place, 0)
+		return d.has(parent, place, map[string]bool{})
 	})
 }
 
-// has reports whether a device or attribute is or has the attribute.
-func (d *declarations) has(name, attr string, depth int) bool {
-	return name == attr || depth < maxIncludes && slices.ContainsFunc(d.attrs[name], func(a string) bool {
-		return d.has(a, attr, depth+1)
-	})
+// has reports whether a device or attribute is or has the attribute. Those in
+// seen were looked at: attributes may name each other in a circle.
+func (d *declarations) has(name, attr string, seen map[string]bool) bool {
+	if name == attr {
+		return true
+	}
+	if seen[name] {
+		return false
+	}
+	seen[name] = true
+	return slices.ContainsFunc(d.attrs[name], func(a string) bool { return d.has(a, attr, seen) })
 }

@@ -15,6 +15,7 @@ const (
 	maxSegments = 256
 	maxSections = 8192
 	maxTable    = 64 << 20 // bytes of a symbol or string table
+	maxNameLen  = 256      // bytes of a symbol's or a section's name
 )
 
 // elfFile is the part of a little-endian x86 ELF file that says what it is.
@@ -246,14 +247,21 @@ func readAt(r io.ReaderAt, b []byte, off, size int64) error {
 	return err
 }
 
+// cut returns the name that b begins with, up to its NUL. One that has none
+// within maxNameLen is cut there: else a table of millions of names without an
+// end would be gone through as often.
+func cut(b []byte) []byte {
+	b = b[:min(len(b), maxNameLen)]
+	if n := bytes.IndexByte(b, 0); n >= 0 {
+		return b[:n]
+	}
+	return b
+}
+
 // cString returns the NUL-terminated string at off of table, "" outside it.
 func cString(table []byte, off uint64) string {
 	if off >= uint64(len(table)) {
 		return ""
 	}
-	b := table[off:]
-	if n := bytes.IndexByte(b, 0); n >= 0 {
-		b = b[:n]
-	}
-	return string(b)
+	return string(cut(table[off:]))
 }

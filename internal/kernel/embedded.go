@@ -55,9 +55,18 @@ func parseConfig(lines []string) configFacts {
 	for name := range off.options {
 		delete(on.options, name)
 	}
-	on.filesystems = slices.DeleteFunc(on.filesystems, func(s string) bool { return slices.Contains(off.filesystems, s) })
-	on.attachments = slices.DeleteFunc(on.attachments, func(s string) bool { return slices.Contains(off.attachments, s) })
+	on.filesystems = without(on.filesystems, off.filesystems)
+	on.attachments = without(on.attachments, off.attachments)
 	return on
+}
+
+// without takes from all those that are in some.
+func without(all, some []string) []string {
+	gone := make(map[string]bool, len(some))
+	for _, s := range some {
+		gone[s] = true
+	}
+	return slices.DeleteFunc(all, func(s string) bool { return gone[s] })
 }
 
 func (c *configFacts) statement(words []string) {

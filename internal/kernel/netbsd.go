@@ -41,6 +41,10 @@ var drivers = map[string]string{
 	"mpbios_scan":       MPBIOS,
 }
 
+// maxFacts bounds the drivers and file systems found by symbols, of which a
+// table may name each millions of times. GENERIC has 60.
+const maxFacts = 4096
+
 // symbolFacts is what the symbol table says.
 type symbolFacts struct {
 	found       bool // there is a symbol table
@@ -61,6 +65,9 @@ func (f *elfFile) symbolFacts() (symbolFacts, error) {
 	var err error
 	s.found, err = f.symbols(func(name []byte, value uint64) bool {
 		// No string is made of a name that says nothing: there are thousands.
+		if len(s.drivers)+len(s.filesystems) >= maxFacts {
+			return false
+		}
 		if d, ok := drivers[string(name)]; ok {
 			s.drivers = append(s.drivers, d)
 		} else if specialSymbols[string(name)] {
@@ -120,6 +127,9 @@ func (i *Info) fromConfig(c configFacts) {
 	}
 	if _, ok := c.options["MPBIOS"]; ok {
 		i.Drivers = append(i.Drivers, MPBIOS)
+	}
+	if _, ok := c.options["MPTABLE_LINUX_BUG_COMPAT"]; ok {
+		i.Drivers = append(i.Drivers, MPTableCompat)
 	}
 	if i.Console == "" {
 		i.Console = c.options["CONSDEVNAME"]

@@ -1,7 +1,6 @@
 package kernel
 
 import (
-	"bytes"
 	"debug/elf"
 	"encoding/binary"
 	"fmt"
@@ -59,11 +58,7 @@ func (e *elfFile) walk(syms, names []byte, f func([]byte, uint64) bool) {
 		if elf.SectionIndex(shndx) == elf.SHN_UNDEF || off >= uint32(len(names)) {
 			continue
 		}
-		name := names[off:]
-		if n := bytes.IndexByte(name, 0); n >= 0 {
-			name = name[:n]
-		}
-		if !f(name, value) {
+		if !f(cut(names[off:]), value) {
 			return
 		}
 	}
