@@ -68,8 +68,10 @@ func TestConfigReasons(t *testing.T) {
 			if l.why == "" || strings.Contains(l.text, "#") {
 				t.Errorf("%q has no reason, or a comment", l.text)
 			}
-			if !features[l.feature] {
-				t.Errorf("%q is for the feature %q, which there is not", l.text, l.feature)
+			for _, name := range []string{l.feature, l.without, l.instead} {
+				if !features[name] {
+					t.Errorf("%q is for the feature %q, which there is not", l.text, name)
+				}
 			}
 			used[l.feature] = true
 		}
@@ -83,15 +85,15 @@ func TestConfigReasons(t *testing.T) {
 func configTree(t *testing.T) string {
 	t.Helper()
 	src := t.TempDir()
-	for name, text := range map[string]string{
+	writeTree(t, src, map[string]string{
 		"conf/files": `
 # what all machines share
 defflag	opt_config.h	INCLUDE_CONFIG_FILE
 			INCLUDE_JUST_CONFIG	# on a second line
 defparam RTC_OFFSET=0
 defflag opt_inet.h INET, INET6
-obsolete defflag PIPE_SOCKETPAIR
-deffs FFS TMPFS
+obsolete defflag KTRACE
+deffs FFS TMPFS PTYFS
 defflag FFS_NO_SNAPSHOT: ffs
 define pcibus {[bus = -1]}
 define isabus {}
@@ -125,11 +127,17 @@ attach isa at isabus
 attach com at isa with com_isa
 `,
 		"arch/x86/conf/files.x86":        "defflag MPBIOS\n",
-		"arch/i386/conf/std.i386":        "machine i386 x86 xen\noptions MPBIOS # here\nmainbus0 at root\n",
+		"arch/i386/conf/std.i386":        "machine i386 x86 xen\noptions RTC_OFFSET=0 # here\nmainbus0 at root\n",
 		"arch/x86/x86/consinit.c":        "#ifndef CONSDEVNAME\n#endif\n",
 		"conf/compat_netbsd90.config":    "",
 		"arch/amd64/conf/std.amd64.orig": "",
-	} {
+	})
+	return src
+}
+
+func writeTree(t *testing.T, src string, files map[string]string) {
+	t.Helper()
+	for name, text := range files {
 		path := filepath.Join(src, "sys", name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			t.Fatal(err)
@@ -138,11 +146,10 @@ attach com at isa with com_isa
 			t.Fatal(err)
 		}
 	}
-	return src
 }
 
 func TestConfigLeavesOut(t *testing.T) {
-	r, err := Config(&bytes.Buffer{}, ConfigOptions{Arch: "i386", With: []string{"nfs", "acpi"}, Src: configTree(t)})
+	r, err := Config(&bytes.Buffer{}, ConfigOptions{Arch: "i386", With: []string{"nfs", "acpi", "ktrace", "clockctl", "ptyfs"}, Src: configTree(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -152,11 +159,108 @@ func TestConfigLeavesOut(t *testing.T) {
 		{"options CONS_OVERRIDE", "sys/arch/x86/x86/consinit.c of this tree does not know it"},
 		{"viornd* at virtio?", "no files.* of this tree attaches viornd at virtio"},
 		{"file-system NFS", "no files.* of this tree declares the file system"},
-		{"options PIPE_SOCKETPAIR", "no files.* of this tree declares the option"},
+		{"options KTRACE", "no files.* of this tree declares the option"},
 		{"pseudo-device clockctl", "no files.* of this tree declares the device"},
 	}
 	if diff := cmp.Diff(want, r.LeftOut); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
+	}
+}
+
+// TestConfigInstead checks what amd64 finds its processors by where the tree
+// does not know MPTABLE_LINUX_BUG_COMPAT, and that both kinds of kernel are
+// taken to boot on microvm.
+func TestConfigInstead(t *testing.T) {
+	tests := []struct {
+		name, mpbios string
+		why          string
+		acpi         bool
+	}{
+		{"unknown", "", "sys/arch/x86/x86/mpbios.c of this tree does not know it; acpi instead", true},
+		{"known", "#ifdef MPTABLE_LINUX_BUG_COMPAT\n", "", false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			src := configTree(t)
+			writeTree(t, src, map[string]string{
+				"arch/amd64/conf/std.amd64": "machine amd64 x86\nmainbus0 at root\n",
+				"arch/amd64/conf/files.amd64": `
+device mainbus: pcibus, acpibus, pvbus
+attach mainbus at root
+define acpibus {}
+device acpi: pcibus
+attach acpi at acpibus
+device pvbus
+attach pvbus at pvbus
+device pv {}
+attach pv at pvbus
+attach virtio at pv with mmio_cmdline
+`,
+				"arch/x86/conf/files.x86": "defflag MPBIOS XENPVHVM XEN\n",
+				"arch/x86/x86/mpbios.c":   tt.mpbios,
+			})
+			var b bytes.Buffer
+			r, err := Config(&b, ConfigOptions{Arch: "amd64", Src: src})
+			if err != nil {
+				t.Fatal(err)
+			}
+			why := ""
+			for _, l := range r.LeftOut {
+				if l.Line == "options MPTABLE_LINUX_BUG_COMPAT" {
+					why = l.Why
+				}
+			}
+			if why != tt.why {
+				t.Errorf("left out as %q, want %q", why, tt.why)
+			}
+			for _, line := range []string{"acpi0 at mainbus0", "pci* at mainbus? bus ?", "virtio* at pci? dev ? function ?"} {
+				if got := strings.Contains(b.String(), "\n"+line); got != tt.acpi {
+					t.Errorf("%q is there: %v, want %v\n%s", line, got, tt.acpi, b.String())
+				}
+			}
+		})
+	}
+}
+
+// TestMPTable is about amd64 kernels without ACPI.
+func TestMPTable(t *testing.T) {
+	const unfound = `NetBSD/amd64 11.0_BETA: does not find the processors: neither "acpi at mainbus" nor options MPTABLE_LINUX_BUG_COMPAT is in it `
+	base := []string{"options CONSDEVNAME=com", "com0 at isa?", "file-system FFS", "virtio* at pv?", "ld* at virtio?", "vioif* at virtio?"}
+	pci := "virtio* at pci? dev ? function ?"
+	tests := []struct {
+		name     string
+		lines    []string
+		microvm  string // why not there; "": it boots
+		pc       string
+		problems int
+	}{
+		{
+			"neither", nil, unfound + `(add "acpi0 at mainbus0" to its configuration)`,
+			`NetBSD/amd64 11.0_BETA: no virtio over PCI: "virtio at pci" is not in it (add "virtio* at pci? dev ? function ?" to its configuration)`, 2,
+		},
+		{"option", []string{"options MPTABLE_LINUX_BUG_COMPAT"}, "", `NetBSD/amd64 11.0_BETA: no virtio over PCI: "virtio at pci" is not in it (it boots on microvm)`, 0},
+		{"pci", []string{pci}, unfound + "(it boots on pc)", "", 0},
+		{"acpi", []string{"acpi0 at mainbus0", pci}, "", "", 0},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			k := netbsdAMD64()
+			k.symbols = nil
+			k.data += embed(append(tt.lines, base...)...)
+			i := inspectBytes(t, k.build())
+			for machine, want := range map[string]string{"microvm": tt.microvm, "pc": tt.pc} {
+				got := ""
+				if err := i.CanBoot(machine); err != nil {
+					got = err.Error()
+				}
+				if got != want {
+					t.Errorf("CanBoot(%s)\n got %s\nwant %s", machine, got, want)
+				}
+			}
+			if len(i.Problems) != tt.problems {
+				t.Errorf("Problems = %q, want %d", i.Problems, tt.problems)
+			}
+		})
 	}
 }
 

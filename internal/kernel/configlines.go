@@ -6,6 +6,8 @@ type configLine struct {
 	why     string // the reason, put behind it
 	arch    string // only for this one; "" for both
 	feature string // only with this feature; "" always
+	without string // only without this feature
+	instead string // the feature that does its work where a tree lacks it
 	// used is a source file below sys/ that reads the option. Such options
 	// are in no files.* file: config(1) passes them to the compiler as they
 	// are, so it is the source that has to know them.
@@ -29,11 +31,12 @@ type Feature struct {
 func Features() []Feature {
 	return []Feature{
 		{"9p", "folders of the host", []string{"puffs"}},
-		{"acpi", "power button, power off, more processors", nil},
+		{"acpi", "power button, power off, more processors", []string{"pci"}}, // amd64's does not link without PCI
 		{"balloon", "memory given back to the host", nil},
 		{"bpf", "packet capture: tcpdump, dhcpcd", nil},
 		{"bridge", "Ethernet bridges, with tap interfaces", nil},
 		{"cd9660", "CD images", nil},
+		{"clockctl", "the clock set by other users than root, as ntpd does", nil},
 		{"ddb", "the kernel debugger", nil},
 		{"ext2fs", "Linux ext2 disks, as smolBSD makes them", nil},
 		{"fwcfg", "QEMU's fw_cfg values and files", []string{"acpi"}},
@@ -48,9 +51,8 @@ func Features() []Feature {
 		{"nullfs", "folders in two places", nil},
 		{"pci", "virtio over PCI, for the pc machine", nil},
 		{"procfs", "/proc", nil},
-		{"ptyfs", "/dev/pts", nil},
 		{"puffs", "file systems in user programs", nil},
-		{"sysv", "System V shared memory, semaphores and messages (databases)", nil},
+		{"sysv", "System V shared memory, semaphores and messages: databases; without it semget kills a program by SIGSYS", nil},
 		{"tmpfs", "file systems in memory", nil},
 		{"tun", "tun interfaces", nil},
 		{"viocon", "virtio console and serial ports", nil},
@@ -72,7 +74,9 @@ func startLines() configGroup {
 	return configGroup{"Size, and what makes it a kernel", []configLine{
 		{text: `include "arch/i386/conf/std.i386"`, why: "what every i386 kernel must have", arch: "i386"},
 		{text: `include "arch/amd64/conf/std.amd64"`, why: "what every amd64 kernel must have", arch: "amd64"},
-		{text: `makeoptions COPTS="-Os"`, why: "small code: less to load, less memory"},
+		{text: `makeoptions COPTS="-Os"`, why: "small code: less to load, less memory", without: "ddb"},
+		{text: `makeoptions COPTS="-Os -fno-omit-frame-pointer"`, why: "small code that the debugger can trace", feature: "ddb"},
+		{text: `makeoptions COPY_SYMTAB=1`, why: "names in traces", feature: "ddb"},
 		{text: `makeoptions USE_SSP="no"`, why: "no stack canaries: smaller, and one service is all that runs"},
 		{text: `maxusers 8`, why: "sizes tables; raise kern.maxfiles and kern.maxproc for a busy service"},
 		{text: `options INCLUDE_CONFIG_FILE`, why: "fakecracker kernel inspect reads it back"},
@@ -88,14 +92,14 @@ func processorLines() configGroup {
 		{text: `hypervisor* at mainbus?`, why: "the code behind XENPVHVM", arch: "amd64"},
 		{text: `xenbus* at hypervisor?`, why: "the code behind XENPVHVM", arch: "amd64"},
 		{text: `xencons* at hypervisor?`, why: "the code behind XENPVHVM", arch: "amd64"},
-		{text: `options MPBIOS`, why: "processors and interrupts without ACPI, from QEMU's tables"},
+		{text: `options MPBIOS`, why: "processors and interrupts without ACPI, from QEMU's tables", arch: "amd64"}, // std.i386 has it
 		{
-			text: `options MPTABLE_LINUX_BUG_COMPAT`, why: "takes those tables where Firecracker puts them (NetBSD 11)",
-			arch: "amd64", used: "arch/x86/x86/mpbios.c",
+			text: `options MPTABLE_LINUX_BUG_COMPAT`, why: "finds the table where QEMU's microvm and Firecracker put it (NetBSD 11)",
+			arch: "amd64", used: "arch/x86/x86/mpbios.c", instead: "acpi",
 		},
 		{text: `options RTC_OFFSET=0`, why: "the machine's clock is UTC"},
 		{text: `acpi0 at mainbus0`, why: "ACPI tables", feature: "acpi"},
-		{text: `acpibut* at acpi?`, why: "power button: a clean stop from outside", feature: "acpi"},
+		{text: `acpibut* at acpi?`, why: "the power button, on pc", feature: "acpi"},
 		{text: `acpivmgenid* at acpi?`, why: "new random numbers in each clone", feature: "vmgenid"},
 		{text: `qemufwcfg* at acpi?`, why: "/dev/qemufwcfg", feature: "fwcfg"},
 	}}
@@ -107,7 +111,8 @@ func consoleLines() configGroup {
 		{text: `options CONS_OVERRIDE`, why: "whatever a boot loader says", used: "arch/x86/x86/consinit.c"},
 		{text: `isa0 at mainbus?`, why: "the bus of the serial port"},
 		{text: `com0 at isa? port 0x3f8 irq 4`, why: "the serial port"},
-		{text: `pseudo-device pty`, why: "terminals for shells"},
+		{text: `pseudo-device pty`, why: "terminals for shells (/dev/pts, /dev/ptmx)"},
+		{text: `file-system PTYFS`, why: "terminals for shells (/dev/pts, /dev/ptmx)"},
 	}}
 }
 
@@ -134,7 +139,6 @@ func diskLines() configGroup {
 		{text: `options WAPBL`, why: "mount -o log", feature: "log"},
 		{text: `file-system TMPFS`, why: "mount_tmpfs", feature: "tmpfs"},
 		{text: `file-system KERNFS`, why: "mount_kernfs", feature: "kernfs"},
-		{text: `file-system PTYFS`, why: "mount_ptyfs", feature: "ptyfs"},
 		{text: `file-system PROCFS`, why: "mount_procfs", feature: "procfs"},
 		{text: `file-system NULLFS`, why: "mount_null", feature: "nullfs"},
 		{text: `file-system EXT2FS`, why: "mount_ext2fs", feature: "ext2fs"},
@@ -166,18 +170,18 @@ func networkLines() configGroup {
 func programLines() configGroup {
 	return configGroup{"For programs", []configLine{
 		{text: `include "conf/compat_netbsd90.config"`, why: "runs what was built for NetBSD 9 and later, as Go programs are"},
-		{text: `options PIPE_SOCKETPAIR`, why: "smaller, but slower pipe(2)"},
 		{text: `options SYSVMSG`, why: "System V messages", feature: "sysv"},
 		{text: `options SYSVSEM`, why: "System V semaphores", feature: "sysv"},
 		{text: `options SYSVSHM`, why: "System V shared memory", feature: "sysv"},
 		{text: `options KTRACE`, why: "ktrace(1)", feature: "ktrace"},
-		{text: `pseudo-device clockctl`, why: "ntpd without root"},
+		{text: `pseudo-device clockctl`, why: "/dev/clockctl: ntpd without root", feature: "clockctl"},
 	}}
 }
 
 func debugLines() configGroup {
 	return configGroup{"Faults", []configLine{
-		{text: `pseudo-device ksyms`, why: "names in a panic's trace"},
+		{text: `pseudo-device ksyms`, why: "MULTIBOOT's code does not link without it", arch: "i386"},
+		{text: `pseudo-device ksyms`, why: "names for the debugger", arch: "amd64", feature: "ddb"},
 		{text: `options DDB`, why: "the debugger's prompt at a panic, where a machine then stays", feature: "ddb"},
 	}}
 }

@@ -26,7 +26,7 @@ func (f finding) err(i Info) error {
 }
 
 // conclude fills Machines and Problems from the rest. What is missing for one
-// machine type only is no problem while there is another.
+// machine type only is no problem while there is another to boot on.
 func (i *Info) conclude() {
 	fs := i.findings()
 	i.Machines = []string{}
@@ -38,8 +38,9 @@ func (i *Info) conclude() {
 		}
 	}
 	i.Problems = nil
+	nowhere := len(i.Machines) == 0 && !slices.ContainsFunc(fs, func(f finding) bool { return f.fatal && f.machine == "" })
 	for _, f := range fs {
-		if f.machine == "" {
+		if f.machine == "" || nowhere {
 			i.Problems = append(i.Problems, f.text)
 		}
 	}
@@ -55,6 +56,7 @@ func (i Info) findings() []finding {
 	fs := i.protocolFindings()
 	if i.DriversFrom != "" {
 		fs = append(fs, i.busFindings()...)
+		fs = append(fs, i.processorFindings()...)
 		fs = append(fs, i.deviceFindings()...)
 	}
 	return fs
@@ -97,10 +99,14 @@ func (i Info) busFindings() []finding {
 		}}
 	}
 	if !pci {
-		return []finding{{
+		f := finding{
 			machine: machinePC, fatal: true, text: fmt.Sprintf("no virtio over PCI: %q is not in it", VirtioPCI),
 			remedy: "it boots on microvm",
-		}}
+		}
+		if i.missesMPTable() {
+			f.remedy = fmt.Sprintf("add %q to its configuration", "virtio* at pci? dev ? function ?")
+		}
+		return []finding{f}
 	}
 	if !mmio {
 		return []finding{{
@@ -110,6 +116,32 @@ func (i Info) busFindings() []finding {
 		}}
 	}
 	return nil
+}
+
+// processorFindings tells where a kernel finds neither processors nor
+// interrupts, and hangs.
+func (i Info) processorFindings() []finding {
+	if !i.missesMPTable() {
+		return nil
+	}
+	f := finding{
+		machine: machineMicroVM, fatal: true,
+		text:   fmt.Sprintf("does not find the processors: neither %q nor options MPTABLE_LINUX_BUG_COMPAT is in it", ACPI),
+		remedy: `add "acpi0 at mainbus0" to its configuration`,
+	}
+	if i.Has(VirtioPCI) {
+		f.remedy = "it boots on pc"
+	}
+	return []finding{f}
+}
+
+// missesMPTable reports whether the kernel overlooks the tables of microvm. Of
+// the MP table, which QEMU puts at 0x9fc00 without saying so in the BIOS data
+// area, only NetBSD 11's option knows; pc has SeaBIOS put one where all look.
+// Symbols don't show the option.
+func (i Info) missesMPTable() bool {
+	return i.OS == "netbsd" && i.Arch == "amd64" && i.DriversFrom == "config" &&
+		!i.Has(ACPI) && !i.Has(MPTableCompat)
 }
 
 // deviceFindings names the drivers a service needs that are missing.

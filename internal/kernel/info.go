@@ -41,7 +41,8 @@ const (
 	PowerButton   = "acpibut at acpi"
 	ACPI          = "acpi at mainbus"
 	IOAPIC        = "ioapic at mainbus"
-	MPBIOS        = "mpbios" // options MPBIOS: finds CPUs and interrupts without ACPI
+	MPBIOS        = "mpbios"                   // options MPBIOS: finds CPUs and interrupts without ACPI
+	MPTableCompat = "mptable_linux_bug_compat" // the option of that name: MPBIOS looks where microvm has its table
 )
 
 // Info is what is known about a kernel from its file alone.
