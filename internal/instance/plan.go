@@ -102,7 +102,7 @@ func machineType(o Options) (string, error) {
 	blind := i.OS == machine.Linux && o.Accel == "tcg"
 	switch {
 	case asked == machine.TypeMicroVM && blind:
-		return "", errors.New("Linux finds no clock on a microvm under software emulation: use --machine pc")
+		return "", errors.New("a Linux kernel finds no clock on a microvm under software emulation: use --machine pc")
 	case asked != "":
 		return asked, i.CanBoot(asked)
 	case !blind && i.CanBoot(machine.TypeMicroVM) == nil:
