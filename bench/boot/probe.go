@@ -10,39 +10,28 @@ import (
 	"time"
 )
 
-// The prober starts a new attempt every interval while earlier ones still
-// wait, since a user-mode network may accept a connection early and then
-// resend to a guest that was not there with growing gaps: patience with one
-// attempt would measure the gap, not the boot.
 const (
-	interval = 25 * time.Millisecond
-	patience = 500 * time.Millisecond
+	// patience is how long one attempt may take, before another is made. A
+	// user-mode network may accept a connection early, and then resend to a
+	// guest that was not there with growing gaps: a patient prober would
+	// measure the gap, not the boot. Several attempts at once would measure
+	// how a guest that is just up copes with them.
+	patience = 150 * time.Millisecond
+	// pause is between attempts that fail at once.
+	pause = 5 * time.Millisecond
 )
 
 // firstAnswer returns the body of the first HTTP answer from addr.
 func firstAnswer(ctx context.Context, addr string) (string, error) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	answers := make(chan string, 1)
-	tick := time.NewTicker(interval)
-	defer tick.Stop()
 	for {
-		go func() {
-			body, err := attempt(ctx, addr)
-			if err != nil {
-				return // not yet: the next attempt is on its way
-			}
-			select {
-			case answers <- body:
-			default: // another was first
-			}
-		}()
-		select {
-		case body := <-answers:
+		body, err := attempt(ctx, addr)
+		if err == nil {
 			return body, nil
+		}
+		select {
 		case <-ctx.Done():
-			return "", fmt.Errorf("no answer from %s: %w", addr, ctx.Err())
-		case <-tick.C:
+			return "", fmt.Errorf("no answer from %s: %w", addr, err)
+		case <-time.After(pause):
 		}
 	}
 }
