@@ -158,17 +158,6 @@ func TestKeyOfSources(t *testing.T) {
 	}
 }
 
-func TestDistance(t *testing.T) {
-	for _, tt := range []struct {
-		a, b string
-		want int
-	}{{"nginx", "nginx", 0}, {"ngnix", "nginx", 1}, {"ngin", "nginx", 1}, {"redis", "radius", 2}, {"x", "longer", 4}} {
-		if got := distance(tt.a, tt.b, 3); got != tt.want {
-			t.Errorf("distance(%q, %q) = %d; want %d", tt.a, tt.b, got, tt.want)
-		}
-	}
-}
-
 func TestChangeMode(t *testing.T) {
 	for _, tt := range []struct {
 		mode   uint32
