@@ -252,6 +252,9 @@ func (p *Plan) Command(publish []network.Publish) ([]string, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make the guest's configuration: %w", err)
 	}
+	if err := atomicfile.Sweep(dir, "", unused); err != nil {
+		p.Options.Logger.Info("remove old configurations", "error", err)
+	}
 	sum := sha256.Sum256(content)
 	m.Drives[1].Path = filepath.Join(dir, hex.EncodeToString(sum[:])+".raw")
 	if err := atomicfile.WriteFile(m.Drives[1].Path, content, 0o600); err != nil {

@@ -31,6 +31,10 @@ func agentEntry(p agent.Program) tree.Entry {
 	}
 }
 
+// unused is how long what can be made again is kept: agents and kernels are
+// replaced, and a command that was printed is pasted soon.
+const unused = 30 * 24 * time.Hour
+
 // initramfsVersion is raised when the same agent and modules would give
 // another archive.
 const initramfsVersion = "1"
@@ -51,6 +55,9 @@ func linuxInitramfs(o Options, p agent.Program) (string, error) {
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", fmt.Errorf("keep the initramfs: %w", err)
+	}
+	if err := atomicfile.Sweep(dir, "", unused); err != nil {
+		o.Logger.Info("remove old initramfs files", "error", err)
 	}
 	return path, atomicfile.Write(path, 0o644, func(w io.Writer) error {
 		return initramfs.Linux(w, data, o.Kernel.Modules)
