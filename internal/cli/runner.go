@@ -36,6 +36,11 @@ type runner struct {
 	accel   qemu.Accel
 }
 
+// onceLimit is what looking up all that is at hand may take. What takes longer
+// was made or fetched, which is done once: the time line, which is of a start,
+// leaves it out.
+const onceLimit = 100 * time.Millisecond
+
 // prepare does all that comes before the VM: kernel, files, disk.
 func (r *runner) prepare(ctx context.Context) (*instance.Plan, error) {
 	var err error
@@ -47,11 +52,11 @@ func (r *runner) prepare(ctx context.Context) (*instance.Plan, error) {
 	if err != nil {
 		return nil, err
 	}
+	begun := time.Now()
 	if err := r.chooseAccel(ctx); err != nil {
 		return nil, err
 	}
-	begun := time.Now()
-	img, cached, err := r.build(ctx, s)
+	img, err := r.build(ctx, s)
 	if err != nil {
 		return nil, err
 	}
@@ -61,9 +66,8 @@ func (r *runner) prepare(ctx context.Context) (*instance.Plan, error) {
 		}
 	}
 	r.status.line("kernel", "%-22s %s", k.Name(), k.Info)
-	if !cached {
-		// The time line is of a start, not of what is done once before it.
-		r.began = r.began.Add(time.Since(begun))
+	if took := time.Since(begun); took > onceLimit {
+		r.began = r.began.Add(took)
 	}
 	p, err := instance.Prepare(ctx, r.options(img, k))
 	if err != nil {

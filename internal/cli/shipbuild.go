@@ -17,7 +17,7 @@ func (a *app) loadShip(ctx context.Context, path string, g image.Guest) (ship.Sh
 
 // build makes the ship's image, or finds it in the cache, and tells what is
 // worth knowing of it.
-func (r *runner) build(ctx context.Context, s ship.Ship) (_ image.Image, cached bool, _ error) {
+func (r *runner) build(ctx context.Context, s ship.Ship) (image.Image, error) {
 	img, report, err := build.Build(ctx, s, build.Options{
 		Guest:  r.guest,
 		Logger: r.app.logger(),
@@ -26,7 +26,7 @@ func (r *runner) build(ctx context.Context, s ship.Ship) (_ image.Image, cached 
 		Time:   r.app.sourceDate(),
 	})
 	if err != nil {
-		return img, false, err
+		return img, err
 	}
 	for _, n := range report.Notes {
 		r.status.line("note", "%s", n)
@@ -41,5 +41,5 @@ func (r *runner) build(ctx context.Context, s ship.Ship) (_ image.Image, cached 
 		how = "cached"
 	}
 	r.status.line("ship", "%-22s %d files, %s, %s", img.Name, img.Tree.Len(), formatSize(img.Tree.Size()), how)
-	return img, report.Cached, nil
+	return img, nil
 }
