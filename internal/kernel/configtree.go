@@ -137,7 +137,7 @@ func logicalLines(s string) []string {
 
 func (d *declarations) statement(line string, depth int) error {
 	words := strings.Fields(line)
-	if words[0] == "obsolete" {
+	if len(words) == 0 || words[0] == "obsolete" {
 		return nil
 	}
 	rest := strings.TrimSpace(strings.TrimPrefix(line, words[0]))
