@@ -31,13 +31,7 @@ The flags are those of run.`,
 		Example: "  fakecracker demo --guest linux examples/nginx",
 		GroupID: "vm",
 		Args:    exactArgs(1),
-		RunE: func(c *cobra.Command, args []string) error {
-			r, err := f.parse(a, args[0])
-			if err != nil {
-				return withCode(exitUsage, err)
-			}
-			return withCode(exitRun, r.demo(c.Context()))
-		},
+		RunE:    f.with(a, (*runner).demo),
 	}
 	f.declare(c)
 	return c

@@ -56,16 +56,21 @@ after a clean stop.`,
   fakecracker run --dry-run examples/static | sh`,
 		GroupID: "vm",
 		Args:    exactArgs(1),
-		RunE: func(c *cobra.Command, args []string) error {
-			r, err := f.parse(a, args[0])
-			if err != nil {
-				return withCode(exitUsage, err)
-			}
-			return withCode(exitRun, r.run(c.Context()))
-		},
+		RunE:    f.with(a, (*runner).run),
 	}
 	f.declare(c)
 	return c
+}
+
+// with returns what a command does that takes these flags and a ship.
+func (f *runFlags) with(a *app, do func(*runner, context.Context) error) func(*cobra.Command, []string) error {
+	return func(c *cobra.Command, args []string) error {
+		r, err := f.parse(a, args[0])
+		if err != nil {
+			return withCode(exitUsage, err)
+		}
+		return withCode(exitRun, do(r, c.Context()))
+	}
 }
 
 func (f *runFlags) declare(c *cobra.Command) {
