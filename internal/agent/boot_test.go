@@ -28,7 +28,7 @@ func TestBoot(t *testing.T) {
 			config := bootConfig()
 			m := g.boot(t, config)
 			line := m.connect(t, config.Key)
-			if h := line.Hello(); h.OS != g.target.OS || h.Arch != g.target.Arch || h.Source == "" || h.Times.Network == 0 {
+			if h := line.Hello(); h.OS != g.target.OS || h.Arch != g.target.Arch || h.Source == "" || h.Times.Init == 0 || h.Times.Root == 0 {
 				t.Errorf("hello %+v: want %s with source and times", h, g.target)
 			}
 			if _, err := line.Ping(t.Context()); err != nil {
@@ -38,7 +38,11 @@ func TestBoot(t *testing.T) {
 			if !ok || started.PID < 2 {
 				t.Errorf("first event %+v: want Started", started)
 			}
-			t.Logf("since the kernel's start: %+v, service %v", line.Hello().Times, started.Time)
+			times := m.bootTimes(t, config.Key)
+			if times.Network == 0 {
+				t.Errorf("times %+v: want the network's", times)
+			}
+			t.Logf("since the kernel's start: %+v, service %v", times, started.Time)
 			if diff := cmp.Diff(wantFacts(g.hasProc(t)), m.facts(t)); diff != "" {
 				t.Errorf("the service's surroundings (-want +got):\n%s", diff)
 			}

@@ -89,6 +89,16 @@ func (m *machine) connect(t *testing.T, key []byte) *agent.Line {
 	}
 }
 
+// bootTimes asks for the times on a line of its own: the first line's hello
+// may be from between the address, by which the host finds the guest, and the
+// note of its time.
+func (m *machine) bootTimes(t *testing.T, key []byte) wire.Times {
+	t.Helper()
+	line := m.connect(t, key)
+	defer line.Close()
+	return line.Hello().Times
+}
+
 func (m *machine) dial(ctx context.Context, key []byte) (*agent.Line, error) {
 	conn, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", m.linePort))
 	if err != nil {
