@@ -100,6 +100,9 @@ func decodeInode(s *Superblock, o binary.ByteOrder, ino uint32, b []byte) *Inode
 	i := &Inode{Number: ino, Mode: o.Uint16(b), Links: int16(o.Uint16(b[2:]))}
 	if s.Magic == magic1 {
 		i.decode1(o, b)
+		if s.OldInodeFormat < inodeFormat44 {
+			i.UID, i.GID = uint32(i.OldIDs[0]), uint32(i.OldIDs[1])
+		}
 	} else {
 		i.decode2(o, b)
 	}

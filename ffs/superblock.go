@@ -46,8 +46,8 @@ func findSuperblock(r io.ReaderAt) (*Superblock, binary.ByteOrder, error) {
 		case e != nil:
 			err = e
 			continue
-		case s.Place != at: // a copy, such as the first group's at 64 KiB of an FFSv1
-			continue
+		case s.Place != at || at == superblock2At && s.Magic == magic1:
+			continue // a copy, such as the first group's at 64 KiB of an FFSv1
 		}
 		return s, order, nil
 	}

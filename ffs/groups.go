@@ -1,0 +1,72 @@
+package ffs
+
+// group returns group g as it will be on disk.
+func (l *Layout) group(g uint32) *group {
+	s := l.super
+	c := newGroup(s, g, l.order)
+	l.freeBlocks(c)
+	used := l.usedInodes(g)
+	setBits(c.inodeMap(), 0, used)
+	if s.Magic == magic2 {
+		perBlock := int64(s.InodesPerBlock)
+		inited := max((used+perBlock-1)/perBlock*perBlock, 2*perBlock)
+		c.InitedInodes = uint32(min(inited, int64(s.InodesPerGroup)))
+	}
+	for i := max(int64(g)*int64(s.InodesPerGroup)-rootIno, 0); i < l.lastNode(g); i++ {
+		if l.nodes[i].isDir() {
+			c.Summary.Dirs++
+		}
+	}
+	c.summarise(s)
+	return c
+}
+
+// lastNode is the number of the first node that is not in group g or one
+// before it.
+func (l *Layout) lastNode(g uint32) int64 {
+	return min(int64(g+1)*int64(l.super.InodesPerGroup)-rootIno, int64(len(l.nodes)))
+}
+
+// usedInodes is how many of group g's inodes are in use: from its first one
+// on, with the two before the root's.
+func (l *Layout) usedInodes(g uint32) int64 {
+	return max(l.lastNode(g)+rootIno-int64(g)*int64(l.super.InodesPerGroup), 0)
+}
+
+// freeBlocks marks what is free in a group.
+func (l *Layout) freeBlocks(c *group) {
+	s := l.super
+	perBlock := int64(s.FragsPerBlock)
+	for _, a := range l.space.areas(c.Index) {
+		used := min(max(l.used-a.block, 0), a.n)
+		c.freeRange(a.at+used*perBlock, (a.n-used)*perBlock)
+	}
+	if c.Index == 0 { // the end of the summary area's last block
+		end := s.SummaryAt + s.frags(int64(s.SummarySize))
+		c.freeRange(end, l.space.start-end)
+	}
+	if rest := int64(c.Frags) % perBlock; rest > 0 { // a file system need not end with a block
+		c.freeRange(int64(c.Frags)-rest, rest)
+	}
+	base := s.groupBase(c.Index)
+	for _, p := range l.partialIn(c.Index) {
+		c.freeRange(l.space.address(p.block)-base+int64(p.from), perBlock-int64(p.from))
+	}
+}
+
+// partialIn are the partly used blocks of group g.
+func (l *Layout) partialIn(g uint32) []partial {
+	from, to := l.space.capacity(g), l.space.capacity(g+1)
+	if g == l.super.Groups-1 {
+		to = max(to, l.used)
+	}
+	list := l.partial
+	for len(list) > 0 && list[0].block < from {
+		list = list[1:]
+	}
+	n := 0
+	for n < len(list) && list[n].block < to {
+		n++
+	}
+	return list[:n]
+}
