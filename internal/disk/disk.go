@@ -3,11 +3,11 @@
 // writable layer over it, and the small disk that carries a guest's
 // configuration.
 //
-// A root disk is a bare file system without a partition table. It is a cache
-// entry: the same image gives the same disk, which is never written after it
-// was made, and can be thrown away at any time. Its bytes are checked once, as
-// they are written: of a disk that is found in the cache only the kind and the
-// size of the file system are compared with the file. Disks that were not used
+// A root disk is a bare file system, or one in a partition (Layout). It is a
+// cache entry: the same image gives the same disk, which is never written
+// after it was made, and can be thrown away at any time. Its bytes are checked
+// once, as they are written: of a disk that is found in the cache only the
+// tables and the superblock are compared with the file. Disks that were not used
 // for a month go when a new one is made, and so do the longest unused where
 // all take more than 8 GiB. Nothing here needs root.
 package disk
@@ -28,7 +28,7 @@ import (
 
 // The file systems that a root disk can have.
 const (
-	FFS  = "ffs"  // FFSv2, little-endian
+	FFS  = "ffs"  // written by package ffs, as Layout says
 	Ext4 = "ext4" // without a journal: a guest's layer is thrown away with it
 )
 
@@ -38,12 +38,15 @@ type Options struct {
 	Dir string
 	// Free is the room left for the guest to write in.
 	Free Free
+	// Layout of a NetBSD disk.
+	Layout Layout
 	// Extra entries are put over the image's files, through the symbolic
 	// links among them: the agent as /sbin/init. They need a Digest as all
 	// files do; for one that has only Data it is computed on each call.
 	Extra []tree.Entry
 	// Progress is told how many of the files' bytes were copied. It is
-	// called from one goroutine, not at all for a disk found in the cache.
+	// called from one goroutine at a time, not at all for a disk found in the
+	// cache.
 	Progress func(done, total int64)
 }
 
@@ -70,6 +73,8 @@ type Disk struct {
 	Digest  string        `json:"digest"`  // of what it was made from, not of its bytes: "sha256:" and hex
 	Size    int64         `json:"size"`    // bytes, holes included
 	FS      string        `json:"fs"`      // FFS or Ext4
+	Root    string        `json:"root"`    // what the kernel's root= says: "ld0a", "NAME=nginxroot", "/dev/vda"
+	Device  string        `json:"device"`  // the root's node in the guest: "/dev/ld0a", "/dev/dk0", "/dev/vda"
 	Cached  bool          `json:"cached"`  // it was there already
 	Elapsed time.Duration `json:"elapsed"` // what Derive took
 }
@@ -128,7 +133,7 @@ func (p *plan) make(ctx context.Context, room *workroom, path string) (Disk, err
 	if p.fs == FFS {
 		write = writeFFS
 	}
-	if err := write(ctx, p, room, raw); err != nil {
+	if err := write(ctx, p, raw); err != nil {
 		return Disk{}, err
 	}
 	d, err := p.open(raw)
@@ -147,8 +152,8 @@ func (p *plan) make(ctx context.Context, room *workroom, path string) (Disk, err
 	return d, nil
 }
 
-// open describes the disk at path after a look at its superblock: one that is
-// cut short or isn't a file system is as good as none.
+// open describes the disk at path after a look at its tables and superblock:
+// one that is cut short or isn't a file system is as good as none.
 func (k key) open(path string) (Disk, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -162,14 +167,20 @@ func (k key) open(path string) (Disk, error) {
 	if !fi.Mode().IsRegular() {
 		return Disk{}, fmt.Errorf("%s: %w", path, fs.ErrInvalid)
 	}
-	size, err := fsSize(f, k.fs)
+	root, err := k.root(f, fi.Size())
 	if err != nil {
 		return Disk{}, fmt.Errorf("%s: %w", path, err)
 	}
-	if size > fi.Size() {
-		return Disk{}, fmt.Errorf("%s: the file system has %d bytes, the file only %d", path, size, fi.Size())
+	size, err := fsSize(root, k.fs)
+	if err != nil {
+		return Disk{}, fmt.Errorf("%s: %w", path, err)
 	}
-	return Disk{Path: path, Digest: "sha256:" + k.digest, Size: fi.Size(), FS: k.fs}, nil
+	if size > root.Size() {
+		return Disk{}, fmt.Errorf("%s: the file system has %d bytes, its place only %d", path, size, root.Size())
+	}
+	d := Disk{Path: path, Digest: "sha256:" + k.digest, Size: fi.Size(), FS: k.fs}
+	d.Root, d.Device = k.layout.names(k.fs)
+	return d, nil
 }
 
 // publish makes the file at raw durable and read-only, and moves it to path.

@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/fakecracker/fakecracker/internal/image"
+	"github.com/fakecracker/fakecracker/internal/partition"
 	"github.com/fakecracker/fakecracker/internal/tree"
 )
 
@@ -84,15 +85,10 @@ func put(t testing.TB, img *image.Image, entries ...tree.Entry) {
 	}
 }
 
-// guests are the file systems to test; makefs may be missing.
+// guests are the systems, and so the file systems, to test.
 func guests(t *testing.T, f func(t *testing.T, os string)) {
 	for _, os := range []string{"netbsd", "linux"} {
-		t.Run(os, func(t *testing.T) {
-			if _, err := lookTool("makefs"); os == "netbsd" && err != nil {
-				t.Skip("no makefs here")
-			}
-			f(t, os)
-		})
+		t.Run(os, func(t *testing.T) { f(t, os) })
 	}
 }
 
@@ -161,7 +157,7 @@ func allocated(t *testing.T, path string) int64 {
 
 // What changes the disk changes its key, and what doesn't leaves it.
 func TestDigest(t *testing.T) {
-	base := func() (image.Image, Options) { return testImage(t, "linux"), Options{} }
+	base := func() (image.Image, Options) { return testImage(t, "netbsd"), Options{} }
 	digest := func(img image.Image, o Options) string {
 		k, err := newKey(img, o)
 		if err != nil {
@@ -181,7 +177,14 @@ func TestDigest(t *testing.T) {
 		{"content", func(i *image.Image, _ *Options) { put(t, i, data(t, "/etc/motd", 0o644, []byte("hullo\n"))) }, false},
 		{"mode", func(i *image.Image, _ *Options) { put(t, i, data(t, "/etc/motd", 0o640, []byte("hello\n"))) }, false},
 		{"free", func(_ *image.Image, o *Options) { o.Free.Bytes = 65 << 20 }, false},
-		{"guest", func(i *image.Image, _ *Options) { i.Guest.OS = "netbsd" }, false},
+		{"guest", func(i *image.Image, _ *Options) { i.Guest.OS = "linux" }, false},
+		{"bare said", func(_ *image.Image, o *Options) {
+			o.Layout = Layout{Scheme: partition.Bare, Version: 2, Label: "unused"}
+		}, true},
+		{"scheme", func(_ *image.Image, o *Options) { o.Layout.Scheme = partition.GPT }, false},
+		{"version", func(_ *image.Image, o *Options) { o.Layout.Version = 1 }, false},
+		{"byte order", func(_ *image.Image, o *Options) { o.Layout.BigEndian = true }, false},
+		{"block size", func(_ *image.Image, o *Options) { o.Layout.BlockSize = 32 << 10 }, false},
 		{"extra", func(_ *image.Image, o *Options) { o.Extra = []tree.Entry{data(t, "/sbin/init", 0o755, nil)} }, false},
 		{"nanosecond", func(i *image.Image, _ *Options) {
 			e := data(t, "/etc/motd", 0o644, []byte("hello\n"))
@@ -263,4 +266,24 @@ func TestSweepRooms(t *testing.T) {
 	if err := owned.release(); err != nil {
 		t.Error(err)
 	}
+}
+
+// A damaged cache entry is made again.
+func TestDamagedEntry(t *testing.T) {
+	guests(t, func(t *testing.T, guest string) {
+		dir := t.TempDir()
+		img := testImage(t, guest)
+		d := derived(t, img, Options{Dir: dir})
+		for name, damage := range map[string]int64{"empty": 0, "cut short": 1 << 20} {
+			if err := os.Chmod(d.Path, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Truncate(d.Path, damage); err != nil {
+				t.Fatal(err)
+			}
+			if again := derived(t, img, Options{Dir: dir}); again.Cached || again.Size != d.Size {
+				t.Errorf("%s: Derive = %+v; want it made again", name, again)
+			}
+		}
+	})
 }

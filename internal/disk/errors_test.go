@@ -47,7 +47,7 @@ func TestDeriveErrors(t *testing.T) {
 				t.Fatal(err)
 			}
 			put(t, i, e)
-		}, "/edited ("},
+		}, "/edited: "},
 		{"negative free space", func(_ *testing.T, _ *image.Image, o *Options) { o.Free.Bytes = -1 }, "out of range"},
 		{"link loop above an extra", func(t *testing.T, i *image.Image, o *Options) {
 			put(t, i, tree.Entry{Path: "/loop", Type: tree.Symlink, Link: "loop"})

@@ -17,7 +17,7 @@ import (
 
 // writeExt4 makes an ext4 at raw: tar2ext4 writes one that is full to the
 // last block and for reading only, and grow gives it room.
-func writeExt4(ctx context.Context, p *plan, _ *workroom, raw string) error {
+func writeExt4(ctx context.Context, p *plan, raw string) error {
 	f, err := os.OpenFile(raw, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err

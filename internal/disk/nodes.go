@@ -61,9 +61,13 @@ var netbsdNodes = []node{
 var partitionsOf = map[string]uint32{"i386": 8, "amd64": 16}
 
 // diskNodes are the nodes of the virtio disks: partition a, which is a bare
-// file system, and d, which is the whole disk.
+// file system, and d, which is the whole disk; and of the first wedge, which
+// is a GPT's first partition.
 func diskNodes(arch string) []node {
-	var nodes []node
+	nodes := []node{
+		{"dk0", tree.Block, 168, 0, 0o640, operator},
+		{"rdk0", tree.Char, 168, 0, 0o640, operator},
+	}
 	for unit := range uint32(2) {
 		for _, part := range []struct {
 			letter string

@@ -17,7 +17,7 @@ import (
 
 // formatVersion is raised whenever the same files would give other bytes, so
 // that disks of an older program are not taken for ours.
-const formatVersion = 1
+const formatVersion = 2
 
 // maxSize bounds what is asked for, far above any guest and far below where
 // block numbers of 32 bits end.
@@ -28,6 +28,7 @@ const maxSize = 8 << 40
 // anything is made of it: 2,000 entries take 1.5 ms, mostly to sort them.
 type key struct {
 	fs     string
+	layout Layout // resolved
 	digest string // hex
 }
 
@@ -36,13 +37,17 @@ func newKey(img image.Image, o Options) (key, error) {
 	if k.fs == "" {
 		return k, fmt.Errorf("no file system for a guest of system %q (known: netbsd, linux)", img.Guest.OS)
 	}
+	var err error
+	if k.layout, err = o.Layout.resolve(img, k.fs); err != nil {
+		return k, err
+	}
 	extra, err := digested(o.Extra)
 	if err != nil {
 		return k, err
 	}
 	free := o.Free.orDefault()
 	h := sha256.New()
-	fmt.Fprintf(h, "fakecracker disk %d %s %s free %d %d\n", formatVersion, k.fs, img.Guest.OS, free.Bytes, free.Percent)
+	fmt.Fprintf(h, "fakecracker disk %d %s %s free %d %d layout %+q\n", formatVersion, k.fs, img.Guest.OS, free.Bytes, free.Percent, fmt.Sprint(k.layout))
 	for _, entries := range [][]tree.Entry{img.Tree.All(), extra, nodesOf(img.Guest)} {
 		if err := writeEntries(h, entries); err != nil {
 			return k, err

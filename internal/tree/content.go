@@ -9,9 +9,10 @@ import (
 	"time"
 )
 
-// Open opens a File's bytes, which are Size long. The caller closes it. It
-// fails when the host file that has them is gone or too short; whether they
-// are still the bytes that Digest names is for the reader to check.
+// Open opens a File's bytes, which are Size long. The caller closes it. A
+// whole file of the host comes as an *os.File, which the kernel can copy. It
+// fails when the host file that has the bytes is gone or too short; whether
+// they are still those that Digest names is for the reader to check.
 func (e Entry) Open() (Reader, error) {
 	if e.Type != File {
 		return nil, fmt.Errorf("open %s: it is a %s, not a file", e.Path, e.Type)
@@ -33,6 +34,9 @@ func (e Entry) Open() (Reader, error) {
 	if err != nil {
 		_ = f.Close() // only read from
 		return nil, fmt.Errorf("open %s: %w", e.Path, err)
+	}
+	if e.Content.Offset == 0 && fi.Size() == e.Size {
+		return f, nil
 	}
 	return hostRange{io.NewSectionReader(f, e.Content.Offset, e.Size), f}, nil
 }
