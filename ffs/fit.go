@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"sort"
 	"time"
 )
 
@@ -266,21 +267,32 @@ func (s *Superblock) fitBlocks(n need, o *Options) (*Superblock, error) {
 	if n.inodes > maxInodes {
 		return nil, fmt.Errorf("%d inodes: FFS holds %d", n.inodes, int64(maxInodes))
 	}
-	for groups := int64(1); groups <= math.MaxInt32; {
-		t, ok := s.shape(groups, n.inodes, o)
-		if !ok {
-			groups += max(groups/8, 1)
-			continue
-		}
-		space := newSpace(t)
-		if short := n.blocks - space.capacity(t.Groups); short > 0 {
-			groups += max(short/(space.each+1), 1)
-			continue
-		}
-		t.shrink(n.blocks)
-		return t, nil
+	t := s.fewestGroups(n.inodes, o, func(t *Superblock) bool { return newSpace(t).capacity(t.Groups) >= n.blocks })
+	if t == nil {
+		return nil, fmt.Errorf("%d blocks and %d inodes do not fit into an FFS with blocks of %d bytes: take larger ones", n.blocks, n.inodes, s.BlockSize)
 	}
-	return nil, fmt.Errorf("%d blocks and %d inodes do not fit into an FFS with blocks of %d bytes: take larger ones", n.blocks, n.inodes, s.BlockSize)
+	t.shrink(n.blocks)
+	return t, nil
+}
+
+// fewestGroups returns the shape with the fewest groups that is enough, or nil
+// if none is. With more groups there is more room, as each has fewer inodes to
+// describe.
+func (s *Superblock) fewestGroups(inodes int64, o *Options, enough func(*Superblock) bool) *Superblock {
+	holds := func(groups int64) bool {
+		t, ok := s.shape(groups, inodes, o)
+		return ok && enough(t)
+	}
+	hi := int64(1)
+	for ; !holds(hi); hi *= 2 {
+		if hi > math.MaxInt32/2 {
+			return nil
+		}
+	}
+	lo := hi/2 + 1
+	groups := lo + int64(sort.Search(int(hi-lo), func(i int) bool { return holds(lo + int64(i)) }))
+	t, _ := s.shape(groups, inodes, o)
+	return t
 }
 
 // shrink makes the groups, and then the last one, as small as they can be for
@@ -330,32 +342,22 @@ func (s *Superblock) dataBlocks() int64 {
 // shapeSize returns a file system of so many fragments with at least so many
 // inodes, or nil.
 func (s *Superblock) shapeSize(frags, inodes int64, o *Options) *Superblock {
-	for groups := int64(1); groups <= math.MaxInt32; {
-		t, ok := s.shape(groups, inodes, o)
-		switch {
-		case !ok:
-			groups += max(groups/8, 1)
-			continue
-		case t.Size < frags:
-			groups = max(frags/int64(t.FragsPerGroup), groups+1)
-			continue
-		case groups*t.minFragsPerGroup() > frags:
-			return nil
-		}
-		fpg := roundUp((frags+groups-1)/groups, 8)
-		t.setGroupFrags(fpg)
-		t.Groups, t.Size = uint32((frags+fpg-1)/fpg), frags
-		if last := t.groupFrags(t.Groups - 1); last < int64(t.DataAt)+int64(t.FragsPerBlock) && t.Groups > 1 {
-			t.Groups--
-			t.Size -= last
-		}
-		t.SummarySize = int32(s.fragRound(int64(t.Groups) * summaryBytes))
-		if t.inodes() >= inodes {
-			return t
-		}
-		groups++
+	t := s.fewestGroups(inodes, o, func(t *Superblock) bool { return t.Size >= frags })
+	if t == nil || int64(t.Groups)*t.minFragsPerGroup() > frags {
+		return nil
 	}
-	return nil
+	fpg := roundUp((frags+int64(t.Groups)-1)/int64(t.Groups), 8)
+	t.setGroupFrags(fpg)
+	t.Groups, t.Size = uint32((frags+fpg-1)/fpg), frags
+	if last := t.groupFrags(t.Groups - 1); last < int64(t.DataAt)+int64(t.FragsPerBlock) && t.Groups > 1 {
+		t.Groups--
+		t.Size -= last
+	}
+	t.SummarySize = int32(s.fragRound(int64(t.Groups) * summaryBytes))
+	if t.inodes() < inodes {
+		return nil
+	}
+	return t
 }
 
 // settle fills what follows from the sizes.
