@@ -54,10 +54,16 @@ func newGroup(s *Superblock, g uint32, order binary.ByteOrder) *group {
 
 // readGroup reads group g, and checks that its maps are within its block.
 func readGroup(r io.ReaderAt, s *Superblock, order binary.ByteOrder, g uint32) (*group, error) {
-	c := &group{raw: make([]byte, s.GroupSize), order: order}
-	if err := readFull(r, c.raw, s.offset(s.headerAt(g))); err != nil {
+	raw := make([]byte, s.GroupSize)
+	if err := readFull(r, raw, s.offset(s.headerAt(g))); err != nil {
 		return nil, fmt.Errorf("read group %d: %w", g, err)
 	}
+	return decodeGroup(s, order, g, raw)
+}
+
+// decodeGroup decodes group g from its bytes, which it keeps.
+func decodeGroup(s *Superblock, order binary.ByteOrder, g uint32, raw []byte) (*group, error) {
+	c := &group{raw: raw, order: order}
 	if _, err := binary.Decode(c.raw, order, &c.groupHeader); err != nil {
 		return nil, fmt.Errorf("decode group %d: %w", g, err)
 	}
