@@ -79,14 +79,25 @@ func (w *writer) advance(n int64) {
 	w.progress(w.done, w.Layout.contents)
 }
 
-// contents writes all files' contents, several at a time: while one is copied
-// into the page cache of the image, others are opened and read.
+// contents writes all files' contents. The runs come first: the end of a
+// large file may go to what a run leaves free in a block that it writes whole.
 func (w *writer) contents(ctx context.Context) error {
+	runs := func(i int) func(*hand) error { return func(h *hand) error { return h.writeRun(w.runs[i]) } }
+	if err := w.atOnce(ctx, len(w.runs), runs); err != nil {
+		return err
+	}
+	large := func(i int) func(*hand) error { return func(h *hand) error { return h.writeLarge(w.large[i]) } }
+	return w.atOnce(ctx, len(w.large), large)
+}
+
+// atOnce does n jobs, several at a time: while one is copied into the page
+// cache of the image, others' files are opened and read.
+func (w *writer) atOnce(ctx context.Context, n int, job func(int) func(*hand) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	jobs := make(chan func(*hand) error)
 	var hands sync.WaitGroup
-	for range min(max(runtime.GOMAXPROCS(0), 2), 8) {
+	for range min(max(runtime.GOMAXPROCS(0), 2), 8, n) {
 		hands.Go(func() {
 			h := &hand{writer: w, ctx: ctx}
 			for job := range jobs {
@@ -96,32 +107,15 @@ func (w *writer) contents(ctx context.Context) error {
 			}
 		})
 	}
-	w.handOut(ctx, jobs)
+	for i := 0; i < n && ctx.Err() == nil; i++ {
+		select {
+		case jobs <- job(i):
+		case <-ctx.Done():
+		}
+	}
 	close(jobs)
 	hands.Wait()
 	return context.Cause(ctx)
-}
-
-// handOut sends each run and each large file as a job, until ctx ends.
-func (w *writer) handOut(ctx context.Context, jobs chan<- func(*hand) error) {
-	send := func(job func(*hand) error) bool {
-		select {
-		case jobs <- job:
-			return true
-		case <-ctx.Done():
-			return false
-		}
-	}
-	for _, r := range w.runs {
-		if !send(func(h *hand) error { return h.writeRun(r) }) {
-			return
-		}
-	}
-	for _, i := range w.large {
-		if !send(func(h *hand) error { return h.writeLarge(i) }) {
-			return
-		}
-	}
 }
 
 // A hand is one of the goroutines that write contents.
