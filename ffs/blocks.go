@@ -3,7 +3,6 @@ package ffs
 import (
 	"errors"
 	"fmt"
-	"io"
 )
 
 // treeBlocks is how many blocks an inode's addresses can lead to.
@@ -139,14 +138,9 @@ type blockRef struct {
 	frags int64 // how many fragments are there for the file
 }
 
-// errSkip, from the function that walkBlocks calls, leaves out what an
-// indirect block leads to.
-var errSkip = errors.New("skip this block")
-
 // walkBlocks calls visit for each address of i that is no hole and not behind
 // its end, in the file's order, indirect blocks before what they lead to.
-// visit sees an address before it is checked.
-func (f *FS) walkBlocks(i *Inode, visit func(blockRef) error) error {
+func (f *FS) walkBlocks(i *Inode, visit func(blockRef)) error {
 	w := blockWalk{fs: f, inode: i, visit: visit, end: f.sb.blocks(int64(i.Size)), left: f.sb.Size}
 	for n, addr := range i.Direct {
 		if err := w.ref(0, addr, int64(n), 1); err != nil {
@@ -167,7 +161,7 @@ func (f *FS) walkBlocks(i *Inode, visit func(blockRef) error) error {
 type blockWalk struct {
 	fs    *FS
 	inode *Inode
-	visit func(blockRef) error
+	visit func(blockRef)
 	end   int64 // blocks of the file
 	left  int64 // fragments that the file can still have: addresses may repeat
 }
@@ -184,16 +178,10 @@ func (w *blockWalk) ref(level int, addr, lbn, span int64) error {
 	if w.left -= r.frags; w.left < 0 {
 		return fmt.Errorf("block %d: the file has more fragments than the file system's %d", lbn, w.fs.sb.Size)
 	}
-	if err := w.visit(r); err != nil {
-		if errors.Is(err, errSkip) {
-			return nil
-		}
-		return err
-	}
 	if err := w.fs.sb.checkAddress(addr, r.frags); err != nil {
 		return fmt.Errorf("block %d: %w", lbn, err)
 	}
-	if level == 0 {
+	if w.visit(r); level == 0 {
 		return nil
 	}
 	b, err := w.fs.block(addr)
@@ -214,18 +202,17 @@ func (w *blockWalk) ref(level int, addr, lbn, span int64) error {
 func (f *FS) ranges(i *Inode) ([]Range, error) {
 	all := []Range{}
 	size := int64(i.Size)
-	err := f.walkBlocks(i, func(r blockRef) error {
+	err := f.walkBlocks(i, func(r blockRef) {
 		if r.level > 0 {
-			return nil
+			return
 		}
 		at := r.lbn << f.sb.BlockShift
 		n := min(int64(f.sb.BlockSize), size-at)
 		if last := len(all) - 1; last >= 0 && all[last].Off+all[last].Len == at {
 			all[last].Len += n
-			return nil
+			return
 		}
 		all = append(all, Range{at, n})
-		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("inode %d: %w", i.Number, err)
@@ -251,22 +238,20 @@ func (f *FS) target(i *Inode) (string, error) {
 	return string(b), nil
 }
 
-// readable reports why i has no contents that could be read.
-func (i *Inode) readable() error {
+// contents is how many bytes can be read of i: none of a device, FIFO or
+// socket.
+func (i *Inode) contents() (int64, error) {
 	switch i.kind() {
 	case typeRegular:
-		return nil
+		return int64(i.Size), nil
 	case typeDir:
-		return errIsDir
+		return 0, errIsDir
 	}
-	return errNotRegular
+	return 0, nil
 }
 
 var (
-	errIsDir      = errors.New("is a directory")
-	errNotDir     = errors.New("not a directory")
-	errNotRegular = errors.New("not a regular file")
-	errNotLink    = errors.New("not a symbolic link")
+	errIsDir   = errors.New("is a directory")
+	errNotDir  = errors.New("not a directory")
+	errNotLink = errors.New("not a symbolic link")
 )
-
-var _ io.ReaderAt = (*File)(nil)

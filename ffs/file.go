@@ -38,12 +38,12 @@ func (f *File) fail(op string, err error) error {
 	return &fs.PathError{Op: op, Path: f.name, Err: err}
 }
 
-// usable says why the file can't be read.
-func (f *File) usable() error {
+// size is how many bytes can be read, or why none can.
+func (f *File) size() (int64, error) {
 	if f.closed {
-		return fs.ErrClosed
+		return 0, fs.ErrClosed
 	}
-	return f.inode.readable()
+	return f.inode.contents()
 }
 
 // Read reads from where Seek, or the last Read, ended.
@@ -67,13 +67,14 @@ func (f *File) ReadAt(p []byte, off int64) (int, error) {
 
 // read fills p from off on, and returns io.EOF where it can't be filled.
 func (f *File) read(op string, p []byte, off int64) (int, error) {
-	if err := f.usable(); err != nil {
+	size, err := f.size()
+	if err != nil {
 		return 0, f.fail(op, err)
 	}
 	if len(p) == 0 {
 		return 0, nil
 	}
-	left := int64(f.inode.Size) - off
+	left := size - off
 	if left <= 0 {
 		return 0, io.EOF
 	}
@@ -97,7 +98,11 @@ func (f *File) Seek(offset int64, whence int) (int64, error) {
 	case io.SeekCurrent:
 		offset += f.off
 	case io.SeekEnd:
-		offset += int64(f.inode.Size)
+		size, err := f.size()
+		if err != nil {
+			return 0, f.fail("seek", err)
+		}
+		offset += size
 	default:
 		return 0, f.fail("seek", fs.ErrInvalid)
 	}
@@ -134,8 +139,10 @@ func (f *File) WriteTo(w io.Writer) (int64, error) {
 // Ranges returns where a regular file has data, in whole blocks but for its
 // end, in ascending order; the rest are holes. It is nil if there are none.
 func (f *File) Ranges() ([]Range, error) {
-	if err := f.usable(); err != nil {
+	if size, err := f.size(); err != nil {
 		return nil, f.fail("ranges", err)
+	} else if size == 0 {
+		return nil, nil
 	}
 	r, err := f.fs.ranges(f.inode)
 	if err != nil {

@@ -12,12 +12,20 @@ type fileInfo struct {
 }
 
 func (i fileInfo) Name() string       { return i.name }
-func (i fileInfo) Size() int64        { return int64(i.inode.Size) }
 func (i fileInfo) Mode() fs.FileMode  { return i.inode.FileMode() }
 func (i fileInfo) ModTime() time.Time { return i.inode.ModTime }
 func (i fileInfo) IsDir() bool        { return i.Mode().IsDir() }
 func (i fileInfo) Sys() any           { return i.inode }
 func (i fileInfo) String() string     { return fs.FormatFileInfo(i) }
+
+// Size is 0 of what has no contents, whatever stands in the inode.
+func (i fileInfo) Size() int64 {
+	switch i.inode.kind() {
+	case typeRegular, typeDir, typeLink:
+		return int64(i.inode.Size)
+	}
+	return 0
+}
 
 // A dirEntry is an fs.DirEntry, whose inode is read when it is asked for.
 type dirEntry struct {

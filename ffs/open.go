@@ -127,7 +127,7 @@ func (f *FS) ReadLink(name string) (string, error) {
 }
 
 // Open opens the file that name leads to; what it returns is a *[File].
-// Devices, FIFOs and sockets can be opened, but not read.
+// Devices, FIFOs and sockets are empty.
 func (f *FS) Open(name string) (fs.File, error) {
 	i, err := f.resolve(name, true)
 	if err != nil {
@@ -151,13 +151,14 @@ func (f *FS) readFile(name string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := i.readable(); err != nil {
+	size, err := i.contents()
+	if err != nil {
 		return nil, err
 	}
-	if i.Size > uint64(f.sb.Bytes()) {
-		return nil, fmt.Errorf("a sparse file of %d bytes is too large to be read whole", i.Size)
+	if size > f.sb.Bytes() {
+		return nil, fmt.Errorf("a sparse file of %d bytes is too large to be read whole", size)
 	}
-	b := make([]byte, i.Size)
+	b := make([]byte, size)
 	return b, f.readAt(i, b, 0)
 }
 

@@ -153,6 +153,13 @@ func TestFSKeepsTheContract(t *testing.T) {
 	}
 }
 
+func TestFSKeepsTheContractOnOurImages(t *testing.T) {
+	for _, version := range []int{1, 2} {
+		f := smallImage(t, Options{Version: version, BlockSize: 4096})
+		check(t, fstest.TestFS(f, "dir/file", "dir/sub", "large", "other", "link", "long", "null"))
+	}
+}
+
 func TestResolve(t *testing.T) {
 	f := openImage(t, makefs(t, sampleTree(t), "le", "version=2"))
 	for _, test := range []struct {

@@ -191,8 +191,8 @@ type noiseFile struct{ *io.SectionReader }
 
 func (noiseFile) Close() error { return nil }
 
-// writeImage writes entries as an image, which it opens.
-func writeImage(t testing.TB, entries []Entry, o Options) *FS {
+// writeAndOpen writes entries as an image, which it opens.
+func writeAndOpen(t testing.TB, entries []Entry, o Options) *FS {
 	t.Helper()
 	layout, err := Plan(entries, o)
 	check(t, err)
@@ -277,7 +277,7 @@ func TestWhatIsWrittenIsRead(t *testing.T) {
 
 func testRoundTrip(t *testing.T, entries []Entry, o Options) {
 	t.Helper()
-	f := writeImage(t, entries, o)
+	f := writeAndOpen(t, entries, o)
 	var got []Entry
 	for e, err := range f.Entries() {
 		check(t, err)
@@ -290,7 +290,7 @@ func testRoundTrip(t *testing.T, entries []Entry, o Options) {
 	for i := range want {
 		compareData(t, want[i], got[i])
 	}
-	if a, b := digest(t, writeImage(t, want, o)), digest(t, writeImage(t, got, o)); a != b {
+	if a, b := digest(t, writeAndOpen(t, want, o)), digest(t, writeAndOpen(t, got, o)); a != b {
 		t.Error("what was read makes another image than what was written")
 	}
 }

@@ -50,12 +50,12 @@ func (w *walk) file(at string, i *Inode, depth int) bool {
 	if first, ok := w.names[i.Number]; ok {
 		return w.yield(Entry{Path: at, Hardlink: first}, nil)
 	}
-	if i.Links > 1 {
-		w.names[i.Number] = at
-	}
 	e, err := w.fs.entry(at, i)
 	if err != nil {
 		return w.fail(at, err)
+	}
+	if i.Links > 1 {
+		w.names[i.Number] = at
 	}
 	return w.yield(e, nil)
 }
