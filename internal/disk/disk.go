@@ -74,7 +74,6 @@ type Disk struct {
 	Size    int64         `json:"size"`    // bytes, holes included
 	FS      string        `json:"fs"`      // FFS or Ext4
 	Root    string        `json:"root"`    // what the kernel's root= says: "ld0a", "NAME=nginxroot", "/dev/vda"
-	Device  string        `json:"device"`  // the root's node in the guest: "/dev/ld0a", "/dev/dk0", "/dev/vda"
 	Cached  bool          `json:"cached"`  // it was there already
 	Elapsed time.Duration `json:"elapsed"` // what Derive took
 }
@@ -178,9 +177,7 @@ func (k key) open(path string) (Disk, error) {
 	if size > root.Size() {
 		return Disk{}, fmt.Errorf("%s: the file system has %d bytes, its place only %d", path, size, root.Size())
 	}
-	d := Disk{Path: path, Digest: "sha256:" + k.digest, Size: fi.Size(), FS: k.fs}
-	d.Root, d.Device = k.layout.names(k.fs)
-	return d, nil
+	return Disk{Path: path, Digest: "sha256:" + k.digest, Size: fi.Size(), FS: k.fs, Root: k.layout.boot(k.fs)}, nil
 }
 
 // publish makes the file at raw durable and read-only, and moves it to path.

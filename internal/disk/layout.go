@@ -53,16 +53,15 @@ func (l Layout) resolve(img image.Image, fs string) (Layout, error) {
 	return l, partition.Single{Scheme: l.Scheme, Name: l.Label}.Check()
 }
 
-// names returns what the kernel's root= says to boot from the disk, and the
-// node of that device.
-func (l Layout) names(fs string) (root, device string) {
+// boot returns what the kernel's root= says to boot from the disk.
+func (l Layout) boot(fs string) string {
 	switch {
 	case fs == Ext4:
-		return "/dev/vda", "/dev/vda"
+		return "/dev/vda"
 	case l.Scheme == partition.GPT:
-		return "NAME=" + l.Label, "/dev/dk0" // the first wedge
+		return "NAME=" + l.Label
 	}
-	return "ld0a", "/dev/ld0a"
+	return "ld0a"
 }
 
 // around returns the disk around a file system of size bytes.
