@@ -57,6 +57,8 @@ var rooms = map[string][]string{
 	"bench/start":     {},
 	"examples/static": {},
 	"test":            {"internal/cli"},
+	"test/ffs/guest":  {"test/ffs/trial"},
+	"test/ffs/trial":  {},
 	"test/probe":      {},
 }
 

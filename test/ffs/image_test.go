@@ -1,0 +1,53 @@
+package ffs_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/fakecracker/fakecracker/ffs"
+)
+
+// write writes entries as an image into dir and returns its path.
+func write(t *testing.T, dir, name string, entries []ffs.Entry, o ffs.Options) string {
+	t.Helper()
+	layout, err := ffs.Plan(entries, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Create(filepath.Join(dir, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := layout.Write(t.Context(), f, 0); err != nil {
+		t.Fatal(err)
+	}
+	s := layout.Superblock()
+	t.Logf("%s: %d bytes, %d groups of %d fragments and %d inodes", name, layout.Size(), s.Groups, s.FragsPerGroup, s.InodesPerGroup)
+	return f.Name()
+}
+
+// check is fsck.
+func check(t *testing.T, what, image string) {
+	t.Helper()
+	f, err := os.Open(image)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	fi, err := f.Stat()
+	if err != nil {
+		t.Fatal(err)
+	}
+	findings, err := ffs.Check(t.Context(), f, fi.Size())
+	if err != nil {
+		t.Fatalf("%s: %v", what, err)
+	}
+	for i, finding := range findings {
+		if i == 10 {
+			t.Fatalf("%s: and %d more", what, len(findings)-i)
+		}
+		t.Errorf("%s: %v", what, finding)
+	}
+}

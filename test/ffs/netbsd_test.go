@@ -1,0 +1,188 @@
+package ffs_test
+
+import (
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/fakecracker/fakecracker/ffs"
+	"github.com/fakecracker/fakecracker/test/ffs/trial"
+)
+
+// A port is one of NetBSD's.
+type port struct {
+	arch, goarch, qemu string
+	partitions         uint32 // of a disk, by which minors are numbered (machine/disklabel.h)
+	root               shape  // of its own root disk
+}
+
+var (
+	i386  = port{"i386", "386", "qemu-system-i386", 8, shape{version: 1, block: 8192, fragment: 1024}}
+	amd64 = port{"amd64", "amd64", "qemu-system-x86_64", 16, shape{version: 2, block: 16384, fragment: 2048}}
+)
+
+// device names a disk; 0 is the root. The raw partition is the whole disk,
+// however large.
+func (p port) device(disk int) string { return fmt.Sprintf("/dev/ld%dd", disk) }
+
+// guest returns NetBSD with a root disk that we made, which holds the jobs.
+func (p port) guest(t *testing.T, jobs []trial.Job) (_ guest, root string) {
+	t.Helper()
+	kernel := netbsdKernel(t, p.arch)
+	need(t, p.qemu)
+	dir := t.TempDir()
+	orders := writeOrders(t, dir, trial.Orders{Jobs: jobs, Output: fmt.Sprintf("/dev/rld%dd", len(jobs)+1)})
+	entries := []ffs.Entry{
+		{Path: "/dev", Mode: fs.ModeDir | 0o755},
+		{Path: "/mnt", Mode: fs.ModeDir | 0o755},
+		{Path: "/sbin", Mode: fs.ModeDir | 0o755},
+		hostFile(t, "/sbin/init", program(t, "netbsd", p.goarch)),
+		hostFile(t, "/orders", orders),
+	}
+	root = write(t, dir, "root", append(entries, p.nodes(len(jobs)+2)...), p.root.options())
+	return guest{p.qemu, []string{"-M", "pc", "-kernel", kernel, "-append", "root=ld0a"}}, root
+}
+
+// nodes are those of /dev.
+func (p port) nodes(disks int) []ffs.Entry {
+	const char = fs.ModeDevice | fs.ModeCharDevice | 0o600
+	all := []ffs.Entry{
+		{Path: "/dev/console", Mode: char},
+		{Path: "/dev/null", Mode: char, Major: 2, Minor: 2},
+		{Path: "/dev/ld0a", Mode: fs.ModeDevice | 0o600, Major: 19},
+	}
+	for n := range disks {
+		minor := uint32(n)*p.partitions + 3
+		all = append(all,
+			ffs.Entry{Path: p.device(n), Mode: fs.ModeDevice | 0o600, Major: 19, Minor: minor},
+			ffs.Entry{Path: fmt.Sprintf("/dev/rld%dd", n), Mode: char, Major: 69, Minor: minor})
+	}
+	return all
+}
+
+// hostFile is the host's file as an entry.
+func hostFile(t *testing.T, path, name string) ffs.Entry {
+	t.Helper()
+	fi, err := os.Stat(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ffs.Entry{Path: path, Mode: 0o755, Size: fi.Size(), Open: func() (io.ReadCloser, error) { return os.Open(name) }}
+}
+
+// try has NetBSD read, and where the shape says so write, a disk of each
+// shape.
+func (p port) try(t *testing.T, limit time.Duration, shapes ...shape) {
+	t.Helper()
+	netbsdKernel(t, p.arch) // before the work
+	dir := t.TempDir()
+	var (
+		specimens []*specimen
+		jobs      []trial.Job
+		disks     []string
+	)
+	for i, s := range shapes {
+		sp := newSpecimen(t, s)
+		specimens = append(specimens, sp)
+		jobs = append(jobs, s.job(p.device(i+1), sp.changeable()))
+		disks = append(disks, write(t, dir, fmt.Sprintf("%d-%s", i, s), sp.entries, s.options()))
+	}
+	views := make([][]trial.File, len(shapes))
+	for i, s := range shapes {
+		views[i] = read(t, disks[i], s.windows())
+		check(t, "as written", disks[i])
+	}
+	g, root := p.guest(t, jobs)
+	reports := g.boot(t, append([]string{root}, disks...), limit)
+	for i, r := range reports {
+		t.Run(fmt.Sprint(i, " ", shapes[i]), func(t *testing.T) {
+			if r.Error != "" {
+				t.Errorf("the guest: %s", r.Error)
+			}
+			compareBefore(t, specimens[i], views[i], r.Before)
+			if shapes[i].load {
+				compareAfter(t, specimens[i], disks[i], r)
+			}
+		})
+	}
+	check(t, "the guest's root", root)
+}
+
+// compareBefore compares what the guest read first with what was written.
+func compareBefore(t *testing.T, sp *specimen, view, got []trial.File) {
+	t.Helper()
+	if sp.shape.version == 1 {
+		// FFSv1 has no time of birth; NetBSD shows what it likes.
+		got = edit(got, func(f *trial.File) { f.Birth = trial.Time{} })
+	}
+	same(t, "NetBSD against what was to be written", sp.expected(t), unknown(got))
+	same(t, "NetBSD against our reader", view, edit(got, func(*trial.File) {}))
+}
+
+// compareAfter compares what the guest says it wrote with what is there.
+func compareAfter(t *testing.T, sp *specimen, disk string, r trial.Report) {
+	t.Helper()
+	check(t, "after the guest wrote", disk)
+	view := read(t, disk, sp.shape.windows())
+	after := r.After
+	if sp.shape.version == 1 {
+		after = edit(after, func(f *trial.File) { f.Birth = trial.Time{} })
+	}
+	same(t, "our reader against NetBSD after it wrote", edit(after, func(*trial.File) {}), view)
+	compareWrote(t, sp.shape, r.Wrote, view)
+	before := map[string]bool{}
+	for _, f := range r.Before {
+		before[f.Path] = true
+	}
+	t.Logf("%d files before, %d after; %d files until no inode, %d until no block was left", len(r.Before), len(r.After), r.FullInodes, r.FullSpace)
+	if r.FullInodes == 0 || r.FullSpace == 0 {
+		t.Error("the guest did not fill the disk")
+	}
+}
+
+// compareWrote compares the contents that regular files of one name should
+// have with those that they have.
+func compareWrote(t *testing.T, s shape, want map[string]trial.Content, got []trial.File) {
+	t.Helper()
+	seen := 0
+	for _, f := range got {
+		c, ok := want[f.Path]
+		switch {
+		case ok:
+			seen++
+			if sum := sumOf(t, c, c.Size, s.windows()); f.Size != c.Size || f.Sum != sum {
+				t.Errorf("%q: %d bytes with sum %x: want %d with %x (%v)", f.Path, f.Size, f.Sum, c.Size, sum, c.Data)
+			}
+		case f.Mode&0o170000 == 0o100000 && f.Links == 1 && f.Flags&^1 == 0:
+			t.Errorf("%q should not be there", f.Path)
+		}
+	}
+	if seen != len(want) {
+		t.Errorf("%d of %d files are not there", len(want)-seen, len(want))
+	}
+}
+
+// TestNetBSD tries a choice of shapes on both ports.
+func TestNetBSD(t *testing.T) {
+	t.Run("i386", func(t *testing.T) {
+		t.Parallel()
+		i386.try(t, 4*time.Minute,
+			shape{version: 1, block: 8192, fragment: 1024},
+			shape{version: 2, block: 4096, fragment: 512, load: true},
+			shape{version: 1, block: 8192, fragment: 1024, group: 300, load: true},
+			shape{version: 2, block: 65536, fragment: 8192},
+		)
+	})
+	t.Run("amd64", func(t *testing.T) {
+		t.Parallel()
+		amd64.try(t, 4*time.Minute,
+			shape{version: 2, block: 32768, fragment: 4096},
+			shape{version: 1, block: 16384, fragment: 2048, load: true},
+			shape{version: 2, block: 16384, fragment: 2048, group: 200, load: true},
+			shape{version: 2, block: 8192, fragment: 8192},
+		)
+	})
+}
