@@ -18,6 +18,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/fakecracker/fakecracker/bench/samples"
 )
 
 // limit is how long one boot may take before the benchmark gives up.
@@ -51,7 +53,7 @@ type side struct {
 	name    string
 	command string // for people
 	start   func(ctx context.Context, port string) *exec.Cmd
-	times   samples
+	times   samples.Times
 }
 
 func (b bench) run(rounds int) error {
@@ -77,7 +79,7 @@ func (b bench) run(rounds int) error {
 	for _, s := range sides {
 		fmt.Printf("%s\n  %s\n  %s\n", s.name, s.command, s.times)
 	}
-	fmt.Printf("ratio fakecracker / bare: %.3f (medians)\n", float64(sides[0].times.median())/float64(sides[1].times.median()))
+	fmt.Printf("ratio fakecracker / bare: %.3f (medians)\n", sides[0].times.Ratio(sides[1].times))
 	return nil
 }
 

@@ -9,9 +9,10 @@ import (
 	"fmt"
 	"log"
 	"os/exec"
-	"slices"
 	"strings"
 	"time"
+
+	"github.com/fakecracker/fakecracker/bench/samples"
 )
 
 func main() {
@@ -23,7 +24,7 @@ func main() {
 		log.Fatal("usage: start [-n N] COMMAND...")
 	}
 	sides := [][]string{flag.Args(), {"/bin/true"}}
-	times := make([][]time.Duration, len(sides))
+	times := make([]samples.Times, len(sides))
 	for range *rounds {
 		for n, s := range sides {
 			begin := time.Now()
@@ -34,10 +35,6 @@ func main() {
 		}
 	}
 	for n, s := range sides {
-		slices.Sort(times[n])
-		fmt.Printf("%-30s median %.1f ms, %.1f to %.1f ms, %d runs\n", strings.Join(s, " "),
-			ms(times[n][len(times[n])/2]), ms(times[n][0]), ms(times[n][len(times[n])-1]), *rounds)
+		fmt.Printf("%-30s %s\n", strings.Join(s, " "), times[n])
 	}
 }
-
-func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }

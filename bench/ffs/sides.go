@@ -1,0 +1,105 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/fakecracker/fakecracker/bench/samples"
+)
+
+// A comparison is of all that can be made of one tree.
+type comparison struct{ tree, work, bin string }
+
+// A side is one of those that are compared.
+type side struct {
+	name    string
+	command []string
+	image   string // what it makes
+	inside  bool   // it prints how long the call in question took
+
+	times  samples.Times
+	memory int64 // most that was resident, bytes
+	size   int64 // of the image
+}
+
+// sides are the ones for the comparison: makefs with the options that are
+// ours, its own for the package and the command alike, so that all make the
+// same file system.
+func (c comparison) sides(copies bool) []*side {
+	self, err := os.Executable()
+	if err != nil {
+		self = os.Args[0]
+	}
+	out := func(name string) string { return filepath.Join(c.work, name) }
+	options := []string{"-t", "ffs", "-o", "version=2"}
+	sides := []*side{
+		{name: "package ffs", image: out("package.img"), inside: true, command: []string{self, "child", "image", c.tree, out("package.img")}},
+		{name: "fakecracker makefs", image: out("ours.img"), command: append(append([]string{c.bin, "makefs"}, options...), out("ours.img"), c.tree)},
+		{name: "makefs", image: out("theirs.img"), command: append(append([]string{"makefs"}, options...), out("theirs.img"), c.tree)},
+	}
+	if copies {
+		return append(sides, &side{name: "copy_file_range", image: out("copy"), inside: true, command: []string{self, "child", "copy", filepath.Join(c.tree, "file"), out("copy")}})
+	}
+	return append(sides, &side{name: "cp -a", image: out("copy"), command: []string{"cp", "-a", c.tree, out("copy")}})
+}
+
+func (c comparison) run(rounds int, copies bool) error {
+	sides := c.sides(copies)
+	for round := range rounds + 1 { // the first warms the caches and is not counted
+		for _, s := range sides {
+			t, err := s.once()
+			if err != nil {
+				return fmt.Errorf("%s: %w", s.name, err)
+			}
+			if round == 0 {
+				err = c.compare(s)
+			} else {
+				s.times = append(s.times, t)
+			}
+			if e := os.RemoveAll(s.image); err == nil {
+				err = e
+			}
+			if err != nil {
+				return fmt.Errorf("%s: %w", s.name, err)
+			}
+		}
+	}
+	for _, s := range sides {
+		fmt.Printf("%-20s %s; at most %d MB resident; %d bytes\n  %s\n", s.name, s.times, s.memory>>20, s.size, strings.Join(s.command, " "))
+	}
+	last := sides[3]
+	for _, s := range sides[:2] {
+		fmt.Printf("%s: makefs takes %.2f times as long; it takes %.2f times as long as %s\n", s.name, sides[2].times.Ratio(s.times), s.times.Ratio(last.times), last.name)
+	}
+	fmt.Println()
+	return nil
+}
+
+// once runs the side and returns how long it took.
+func (s *side) once() (time.Duration, error) {
+	var out, said bytes.Buffer
+	cmd := exec.Command(s.command[0], s.command[1:]...)
+	cmd.Stdout, cmd.Stderr = &out, &said
+	begin := time.Now()
+	err := cmd.Run()
+	took := time.Since(begin)
+	if err != nil {
+		return 0, fmt.Errorf("%w: %s", err, said.String())
+	}
+	if usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
+		s.memory = max(s.memory, usage.Maxrss<<10)
+	}
+	if fi, err := os.Stat(s.image); err == nil && fi.Mode().IsRegular() {
+		s.size = fi.Size()
+	}
+	if !s.inside {
+		return took, nil
+	}
+	return time.ParseDuration(strings.TrimSpace(out.String()))
+}
