@@ -10,7 +10,6 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -205,7 +204,7 @@ func (w *hostWalk) regular(e *Entry, fd int, name string, stored int64) error {
 	if err != nil {
 		return pathless(err)
 	}
-	e.Data, err = dataRanges(f, e.Size)
+	e.Data, err = dataRanges(f.osFile(), e.Size)
 	return errors.Join(err, f.Close())
 }
 
@@ -214,8 +213,55 @@ const smallestHole = 4 << 10
 
 // openHost opens a file that was a regular one. If something else is there by
 // now, a FIFO must not make us wait, nor a link lead elsewhere.
-func openHost(name string) (*os.File, error) {
-	return os.OpenFile(name, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+func openHost(name string) (*hostFile, error) {
+	f := &hostFile{name: name}
+	err := uninterrupted(func() (err error) {
+		f.fd, err = unix.Open(name, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+		return err
+	})
+	if err != nil {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: err}
+	}
+	return f, nil
+}
+
+// A hostFile is an open file without what os.File adds for the network
+// poller, which takes as long as all the rest for a small file.
+type hostFile struct {
+	fd   int
+	name string
+	file *os.File // the same, once it was asked for
+}
+
+// Read reads what comes next.
+func (f *hostFile) Read(b []byte) (n int, err error) {
+	err = uninterrupted(func() error {
+		n, err = unix.Read(f.fd, b)
+		return err
+	})
+	switch {
+	case err != nil:
+		return 0, &fs.PathError{Op: "read", Path: f.name, Err: err}
+	case n == 0 && len(b) > 0:
+		return 0, io.EOF
+	}
+	return n, nil
+}
+
+// osFile returns the file as an os.File, which then owns it.
+func (f *hostFile) osFile() *os.File {
+	if f.file == nil {
+		f.file = os.NewFile(uintptr(f.fd), f.name)
+	}
+	return f.file
+}
+
+// Close closes the file.
+func (f *hostFile) Close() error {
+	if f.file != nil {
+		return f.file.Close()
+	}
+	return unix.Close(f.fd)
 }
 
 func (w *hostWalk) readLink(fd int, name string) (string, error) {

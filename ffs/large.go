@@ -89,6 +89,9 @@ type source interface {
 
 // source makes one of what an entry opened.
 func (h *hand) source(r io.Reader, sparse bool) (source, error) {
+	if f, ok := r.(osFiler); ok {
+		r = f.osFile()
+	}
 	switch r := r.(type) {
 	case *os.File:
 		at, err := r.Seek(0, io.SeekCurrent)

@@ -211,15 +211,15 @@ func (h *hand) read(i int32, b []byte) (err error) {
 // readUpTo reads until b is full or r ends. A short read of an ordinary file
 // is its end, which spares a call in the usual case.
 func readUpTo(r io.Reader, b []byte) (int, error) {
-	if f, ok := r.(*os.File); ok {
-		n, err := f.Read(b)
+	if isFile(r) {
+		n, err := r.Read(b)
 		if n == len(b)-1 || err == io.EOF {
 			return n, nil
 		}
 		if err != nil {
 			return n, err
 		}
-		rest, err := io.ReadFull(f, b[n:])
+		rest, err := io.ReadFull(r, b[n:])
 		return n + rest, ignoreEOF(err)
 	}
 	n, err := io.ReadFull(r, b)
@@ -242,4 +242,16 @@ func checkLength(got, want int64) error {
 		return fmt.Errorf("the file has more than its %d bytes: did it grow meanwhile?", want)
 	}
 	return nil
+}
+
+// An osFiler is a file of the host's that becomes an os.File when it is asked
+// for one.
+type osFiler interface{ osFile() *os.File }
+
+func isFile(r io.Reader) bool {
+	switch r.(type) {
+	case *os.File, osFiler:
+		return true
+	}
+	return false
 }
