@@ -81,29 +81,13 @@ func (d *doctor) accel(ctx context.Context) {
 	}
 }
 
-// tools looks for the programs that derive disks and fetch packages.
+// tools looks for the program that fetches packages.
 func (d *doctor) tools() {
-	for _, t := range []struct{ level, name, why string }{
-		{levelFail, "makefs", "NetBSD's root disks can't be made: install it (Debian, Ubuntu: apt install makefs)"},
-		{levelInfo, "apt-get", "Linux guests of Debian packages can't be built on this host"},
-	} {
-		if _, err := lookTool(t.name); err != nil {
-			d.add(t.level, "%s not found: %s", t.name, t.why)
-			continue
-		}
-		d.add(levelOK, "%s", t.name)
+	if _, err := exec.LookPath("apt-get"); err != nil {
+		d.add(levelInfo, "apt-get not found: Linux guests of Debian packages can't be built on this host")
+		return
 	}
-}
-
-// lookTool finds a program also where an unprivileged user's PATH doesn't.
-func lookTool(name string) (string, error) {
-	p, err := exec.LookPath(name)
-	for _, dir := range []string{"/usr/sbin", "/sbin"} {
-		if err != nil {
-			p, err = exec.LookPath(filepath.Join(dir, name))
-		}
-	}
-	return p, err
+	d.add(levelOK, "apt-get")
 }
 
 // memory reads what is free, where the host tells.
