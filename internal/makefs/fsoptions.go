@@ -33,8 +33,13 @@ var fsOptions = []fsOption{
 
 	// Geometry of disks: makefs(8) took these once, and no kernel looks at
 	// them any more.
-	{[]string{"nsectors"}, "", ignored}, {[]string{"ntracks"}, "", ignored}, {[]string{"ncyls"}, "", ignored}, {[]string{"cpg"}, "", ignored},
-	{[]string{"rotdelay"}, "", ignored}, {[]string{"rpm"}, "", ignored}, {[]string{"nrpos"}, "", ignored},
+	{[]string{"nsectors"}, "", ignored},
+	{[]string{"ntracks"}, "", ignored},
+	{[]string{"ncyls"}, "", ignored},
+	{[]string{"cpg"}, "", ignored},
+	{[]string{"rotdelay"}, "", ignored},
+	{[]string{"rpm"}, "", ignored},
+	{[]string{"nrpos"}, "", ignored},
 
 	// These would change what one gets.
 	{[]string{"softupdates"}, "", unavailable("soft updates are FreeBSD's, and NetBSD has none: leave softupdates out")},
