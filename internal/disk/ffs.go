@@ -9,6 +9,7 @@ import (
 	"os"
 
 	"github.com/fakecracker/fakecracker/ffs"
+	"github.com/fakecracker/fakecracker/internal/partition"
 	"github.com/fakecracker/fakecracker/internal/tree"
 )
 
@@ -19,11 +20,15 @@ func writeFFS(ctx context.Context, p *plan, raw string) error {
 	if err != nil {
 		return err
 	}
+	around, err := p.around(layout.Size())
+	if err != nil {
+		return err
+	}
 	f, err := os.OpenFile(raw, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}
-	err = p.writeAround(ctx, f, layout)
+	err = writeAround(ctx, f, around, layout)
 	if err == nil {
 		err = src.unchanged()
 	}
@@ -31,11 +36,7 @@ func writeFFS(ctx context.Context, p *plan, raw string) error {
 }
 
 // writeAround writes the file system and the tables around it into f.
-func (p *plan) writeAround(ctx context.Context, f *os.File, layout *ffs.Layout) error {
-	around, err := p.around(layout.Size())
-	if err != nil {
-		return err
-	}
+func writeAround(ctx context.Context, f *os.File, around partition.Single, layout *ffs.Layout) error {
 	if err := layout.Write(ctx, f, around.Offset()); err != nil {
 		return err
 	}

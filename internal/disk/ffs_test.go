@@ -249,6 +249,26 @@ func TestLayoutErrors(t *testing.T) {
 	}
 }
 
+// What is too big for a layout is refused before anything is written.
+func TestLayoutTooBig(t *testing.T) {
+	for want, l := range map[string]Layout{
+		"disklabels end at 2 TiB": {Scheme: partition.Disklabel},
+		"take version 2":          {Version: 1, BlockSize: 4096},
+	} {
+		dir := t.TempDir()
+		_, err := Derive(t.Context(), testImage(t, "netbsd"), Options{
+			Dir: dir, Layout: l, Free: Free{Bytes: 3 << 40},
+			Progress: func(int64, int64) { t.Error("something was copied") },
+		})
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v; want one with %q", err, want)
+		}
+		if left := names(t, dir); len(left) != 0 {
+			t.Errorf("left behind: %q", left)
+		}
+	}
+}
+
 // A file that is written to after its digest was taken doesn't get past.
 func TestSourcesChanged(t *testing.T) {
 	e := hosted(t, "/x", 0, random(5000))

@@ -71,8 +71,11 @@ func (k key) around(size int64) (partition.Single, error) {
 		BlockSize: k.layout.BlockSize, FragmentSize: k.layout.BlockSize / 8,
 	}
 	digest, err := hex.DecodeString(k.digest)
+	if err != nil {
+		return s, err
+	}
 	copy(s.Seed[:], digest)
-	return s, err
+	return s, s.Check()
 }
 
 // root returns the part of the disk of size bytes in r that has the file

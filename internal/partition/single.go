@@ -32,10 +32,15 @@ type Single struct {
 	BlockSize, FragmentSize int
 }
 
-// Check says why the disk can't be, without a look at its size.
+// Check says why the disk can't be. A Size of 0 stands for one that is not
+// known yet.
 func (s Single) Check() error {
 	switch s.Scheme {
-	case Bare, Disklabel:
+	case Bare:
+	case Disklabel:
+		if s.end()/sectorSize > 1<<32-1 {
+			return fmt.Errorf("a disk of %d bytes: disklabels end at 2 TiB, take a GPT", s.DiskSize())
+		}
 	case GPT:
 		if n := len(utf16.Encode([]rune(s.Name))); n == 0 || n > gptNameLength {
 			return fmt.Errorf("partition name %q: a GPT holds 1 to %d letters", s.Name, gptNameLength)
@@ -118,9 +123,6 @@ const (
 // sector a label in which a is the root, c that MBR partition and d the whole
 // disk, as i386 and amd64 have it.
 func (s Single) writeLabel(w io.WriterAt) error {
-	if s.end()/sectorSize > 1<<32-1 {
-		return fmt.Errorf("a disk of %d bytes: disklabels end at 2 TiB, take a GPT", s.DiskSize())
-	}
 	start, count, all := uint32(align/sectorSize), uint32((s.end()-align)/sectorSize), uint32(s.end()/sectorSize)
 	h := labelHead{
 		Type: ldType, SectorSize: sectorSize, RPM: 3600, Interleave: 1,

@@ -90,11 +90,12 @@ func TestSingleIsFound(t *testing.T) {
 // The bytes of the tables are kept in golden files: they must not change
 // without a reason, since disks are named by what they are made from.
 func TestSingleGolden(t *testing.T) {
+	var zeros [16]byte
 	for _, s := range []Scheme{Disklabel, GPT} {
 		var b strings.Builder
 		m := single(t, s, 3<<20)
 		for off := 0; off < len(m); off += 16 {
-			if line := m[off : off+16]; !bytes.Equal(line, make([]byte, 16)) {
+			if line := m[off : off+16]; !bytes.Equal(line, zeros[:]) {
 				fmt.Fprintf(&b, "%06x %s\n", off, hex.EncodeToString(line))
 			}
 		}
