@@ -3,25 +3,30 @@ package cli
 import (
 	"os"
 	"sync"
+	"time"
 
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
 )
 
+// barDelay is how long something must last to be worth a bar.
+const barDelay = 300 * time.Millisecond
+
 // A bar shows how far a long work has come: on a terminal a progress bar,
-// elsewhere nothing, since the lines around it tell enough. It appears with
-// the first call of set.
+// elsewhere nothing, since the lines around it tell enough. It appears with the
+// first call of set after barDelay.
 type bar struct {
 	title    string
 	terminal *os.File // nil: none
 
 	mu       sync.Mutex
 	progress *mpb.Progress
+	begun    time.Time
 	bar      *mpb.Bar
 }
 
 func newBar(st *status, title string) *bar {
-	b := &bar{title: title}
+	b := &bar{title: title, begun: time.Now()}
 	if f, ok := st.w.(*os.File); ok && !st.quiet && isTerminal(f) {
 		b.terminal = f
 	}
@@ -32,7 +37,7 @@ func newBar(st *status, title string) *bar {
 func (b *bar) set(done, total int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.terminal == nil {
+	if b.terminal == nil || b.bar == nil && time.Since(b.begun) < barDelay {
 		return
 	}
 	if b.bar == nil {

@@ -69,7 +69,11 @@ func (r *runner) prepare(ctx context.Context) (*instance.Plan, error) {
 	if took := time.Since(begun); took > onceLimit {
 		r.began = r.began.Add(took)
 	}
-	p, err := instance.Prepare(ctx, r.options(img, k))
+	bar := newBar(r.status, "disk")
+	o := r.options(img, k)
+	o.Progress = bar.set
+	p, err := instance.Prepare(ctx, o)
+	bar.finish()
 	if err != nil {
 		return nil, err
 	}
