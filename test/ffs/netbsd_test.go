@@ -2,7 +2,6 @@ package ffs_test
 
 import (
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"testing"
@@ -70,7 +69,7 @@ func hostFile(t *testing.T, path, name string) ffs.Entry {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return ffs.Entry{Path: path, Mode: 0o755, Size: fi.Size(), Open: func() (io.ReadCloser, error) { return os.Open(name) }}
+	return ffs.Entry{Path: path, Mode: 0o755, Size: fi.Size(), Open: opener(name)}
 }
 
 // try has NetBSD read, and where the shape says so write, a disk of each

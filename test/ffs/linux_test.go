@@ -1,0 +1,102 @@
+package ffs_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/fakecracker/fakecracker/internal/initramfs"
+	"github.com/fakecracker/fakecracker/test/ffs/trial"
+)
+
+// guest returns Linux with the jobs.
+func (k linuxKernel) guest(t *testing.T, jobs []trial.Job) guest {
+	t.Helper()
+	dir := t.TempDir()
+	program, err := os.ReadFile(program(t, "linux", "amd64"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	orders, err := os.ReadFile(writeOrders(t, dir, trial.Orders{Jobs: jobs, Output: linuxDevice(len(jobs))}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Create(filepath.Join(dir, "initramfs"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := initramfs.Linux(f, program, k.modules); err != nil {
+		t.Fatal(err)
+	}
+	// The kernel takes archives one after another.
+	if err := initramfs.Write(f, []initramfs.File{{Path: "orders", Mode: 0o644, Data: orders}}); err != nil {
+		t.Fatal(err)
+	}
+	return guest{"qemu-system-x86_64", []string{
+		"-M", "pc", "-cpu", "max", "-kernel", k.image, "-initrd", f.Name(),
+		"-append", "console=ttyS0 quiet reboot=t panic=-1",
+	}}
+}
+
+func linuxDevice(n int) string { return "/dev/vd" + string(rune('a'+n)) }
+
+// TestLinux has Linux's driver read disks of all shapes that it knows: blocks
+// up to 32 KiB and fragments up to 4 KiB, of both versions and byte orders.
+func TestLinux(t *testing.T) {
+	t.Parallel()
+	need(t, "qemu-system-x86_64")
+	kernel := getLinuxKernel(t)
+	var shapes []shape
+	for _, version := range []int{1, 2} {
+		for i, c := range common {
+			if c.block > 32<<10 || c.fragment > 4<<10 {
+				continue
+			}
+			for _, big := range []bool{false, true} {
+				if soaking() || big == (i%2 == 0) {
+					shapes = append(shapes, shape{version: version, block: c.block, fragment: c.fragment, big: big, group: 300 * (i % 2)})
+				}
+			}
+		}
+	}
+	dir := t.TempDir()
+	var (
+		specimens []*specimen
+		jobs      []trial.Job
+		disks     []string
+	)
+	for i, s := range shapes {
+		sp := newSpecimen(t, s)
+		specimens = append(specimens, sp)
+		jobs = append(jobs, s.job(linuxDevice(i), nil))
+		disks = append(disks, write(t, dir, fmt.Sprintf("%d-%s", i, s), sp.entries, s.options()))
+	}
+	for i, r := range kernel.guest(t, jobs).boot(t, disks, 4*time.Minute) {
+		t.Run(shapes[i].String(), func(t *testing.T) {
+			if r.Error != "" {
+				t.Errorf("the guest: %s", r.Error)
+			}
+			same(t, "Linux against what was to be written", shapes[i].linuxSees(specimens[i].expected(t)), unknown(r.Before))
+		})
+	}
+}
+
+// linuxSees is what Linux's driver shows of files: of version 1 no
+// nanoseconds, and of devices the numbers of 8 bits that were once enough. In
+// FFSv2 it takes the first half of the 64 bits for them, which is zero where
+// the order is big-endian.
+func (s shape) linuxSees(all []trial.File) []trial.File {
+	return edit(all, func(f *trial.File) {
+		f.Flags, f.Birth = 0, trial.Time{}
+		f.Major, f.Minor = f.Major&0xff, f.Minor&0xff
+		if s.version == 2 && s.big {
+			f.Major, f.Minor = 0, 0
+		}
+		if s.version == 1 {
+			f.Access.Nsec, f.Modify.Nsec, f.Change.Nsec = 0, 0, 0
+		}
+	})
+}
