@@ -14,17 +14,19 @@ func (c *checker) openSuperblock(context.Context) error {
 	if c.s, c.order, err = findSuperblock(c.r); err == nil {
 		return nil
 	}
-	for _, found := range c.candidates() {
-		if invalid := found.s.validate(); invalid != nil {
-			c.report("superblock", "%v; nothing else can be checked", invalid)
-			return errEnough
-		}
-		c.report("superblock fs_sblockloc", "%d: want %d, where it is", found.s.Place, found.at)
-		c.s, c.order = found.s, found.order
-		c.s.Place = found.at
-		return nil
+	list := c.candidates()
+	if len(list) == 0 {
+		return fmt.Errorf("check: %w", err)
 	}
-	return fmt.Errorf("check: %w", err)
+	found := list[0]
+	if invalid := found.s.validate(); invalid != nil {
+		c.report("superblock", "%v; nothing else can be checked", invalid)
+		return errEnough
+	}
+	c.report("superblock fs_sblockloc", "%d: want %d, where it is", found.s.Place, found.at)
+	c.s, c.order = found.s, found.order
+	c.s.Place = found.at
+	return nil
 }
 
 // checkSuperblock compares each field with what follows from the others, or

@@ -3,6 +3,7 @@ package ffs
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -31,18 +32,11 @@ func makefsSized(t testing.TB, dir string, args ...string) string {
 func checkFile(t testing.TB, path string) []Finding {
 	t.Helper()
 	f, err := os.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		t.Fatal(err)
-	}
-	found, err := Check(context.Background(), f, info.Size())
-	if err != nil {
-		t.Fatal(err)
-	}
+	r := part(t, f, 0)
+	found, err := Check(context.Background(), r, r.Size())
+	check(t, err)
 	return found
 }
 
@@ -74,4 +68,12 @@ func TestCheckMakefsGroups(t *testing.T) {
 		options := fmt.Sprintf("version=%d,bsize=4096,fsize=512,maxbpcg=512,density=1024", version)
 		wantClean(t, checkFile(t, makefsSized(t, dir, "-o", options, "-s", "400m", "-f", "1000")))
 	}
+}
+
+// part is the file from offset on.
+func part(t testing.TB, f *os.File, offset int64) *io.SectionReader {
+	t.Helper()
+	info, err := f.Stat()
+	check(t, err)
+	return io.NewSectionReader(f, offset, info.Size()-offset)
 }
