@@ -125,6 +125,9 @@ func (a *app) makefs(ctx context.Context, f makefsFlags, args []string) error {
 		return usagef("-L is not available: copy the folder with cp -RL first, which follows symbolic links")
 	}
 	o.Now, o.FS.NotAfter = time.Now(), a.sourceDate()
+	bar := newBar(&status{w: a.err}, "makefs")
+	defer bar.finish()
+	o.FS.Progress = bar.set
 	r, err := makefs.Run(ctx, o)
 	if err != nil {
 		return err

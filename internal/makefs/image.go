@@ -16,15 +16,21 @@ import (
 	"github.com/fakecracker/fakecracker/internal/atomicfile"
 )
 
-// writeImage writes the file system to the file or disk called name, from
-// offset on.
-func writeImage(ctx context.Context, name string, offset int64, layout *ffs.Layout) error {
+// An image is a file system that goes to a file or disk.
+type image struct {
+	layout *ffs.Layout
+	offset int64 // where it begins there
+	size   int64 // bytes from there on that are its: zeros behind the file system
+}
+
+// write writes the image to the file or disk called name.
+func (w *image) write(ctx context.Context, name string) error {
 	fi, err := os.Stat(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		if _, err := os.Lstat(name); err == nil {
 			return fmt.Errorf("write %s: it is a link to a file that is not there: remove it", name)
 		}
-		return replace(ctx, name, nil, offset, layout)
+		return w.replace(ctx, name, nil)
 	}
 	if err != nil {
 		return fmt.Errorf("write %s: %w", name, pathless(err))
@@ -35,9 +41,9 @@ func writeImage(ctx context.Context, name string, offset int64, layout *ffs.Layo
 		if err != nil {
 			return err
 		}
-		return replace(ctx, real, fi, offset, layout)
+		return w.replace(ctx, real, fi)
 	case fi.Mode()&fs.ModeDevice != 0:
-		return writeDisk(ctx, name, offset, layout)
+		return w.writeDisk(ctx, name)
 	}
 	return fmt.Errorf("write %s: want a file or a disk, not what is there (%v)", name, fi.Mode().Type())
 }
@@ -46,7 +52,7 @@ func writeImage(ctx context.Context, name string, offset int64, layout *ffs.Layo
 // one, which fi is of if there is one. So the old one stays as it is after an
 // error. Nothing is synced: an image is not our state, and another can be
 // made.
-func replace(ctx context.Context, name string, old fs.FileInfo, offset int64, layout *ffs.Layout) (err error) {
+func (w *image) replace(ctx context.Context, name string, old fs.FileInfo) (err error) {
 	f, temporary, err := createBeside(name)
 	if err != nil {
 		return fmt.Errorf("write %s: %w", name, err)
@@ -56,7 +62,7 @@ func replace(ctx context.Context, name string, old fs.FileInfo, offset int64, la
 			err = errors.Join(err, os.Remove(temporary))
 		}
 	}()
-	err = fill(ctx, f, name, old, offset, layout)
+	err = w.fill(ctx, f, name, old)
 	if err := errors.Join(err, f.Close()); err != nil {
 		return err
 	}
@@ -78,33 +84,30 @@ func createBeside(name string) (f *os.File, temporary string, err error) {
 	return os.NewFile(uintptr(fd), name), temporary, nil
 }
 
-// fill writes the file system into f, and around it what the old file has
-// there, if it isn't to begin at the file's begin.
-func fill(ctx context.Context, f *os.File, name string, old fs.FileInfo, offset int64, layout *ffs.Layout) error {
-	if old == nil || offset == 0 {
-		if err := layout.Write(ctx, f, offset); err != nil {
-			return err
-		}
-		return keepMode(f, old)
+// fill writes the image into f, and around it what the old file has there, if
+// it isn't to begin at the file's begin.
+func (w *image) fill(ctx context.Context, f *os.File, name string, old fs.FileInfo) error {
+	if old == nil || w.offset == 0 {
+		return errors.Join(w.writeFS(ctx, f), keepMode(f, old))
 	}
 	from, err := os.Open(name)
 	if err != nil {
 		return err
 	}
-	err = around(ctx, f, from, old.Size(), offset, layout)
+	err = w.around(ctx, f, from, old.Size())
 	return errors.Join(err, from.Close(), keepMode(f, old))
 }
 
-// around writes the file system into f with what from, which has size bytes,
-// has before and behind it.
-func around(ctx context.Context, f, from *os.File, size, offset int64, layout *ffs.Layout) error {
-	if _, err := io.CopyN(f, from, min(offset, size)); err != nil {
+// around writes the image into f with what from, which has size bytes, has
+// before and behind it.
+func (w *image) around(ctx context.Context, f, from *os.File, size int64) error {
+	if err := copyAll(ctx, f, from, w.offset); err != nil {
 		return err
 	}
-	if err := layout.Write(ctx, f, offset); err != nil {
+	if err := w.writeFS(ctx, f); err != nil {
 		return err
 	}
-	end := offset + layout.Size()
+	end := w.offset + w.size
 	if end >= size {
 		return nil
 	}
@@ -113,7 +116,15 @@ func around(ctx context.Context, f, from *os.File, size, offset int64, layout *f
 			return err
 		}
 	}
-	return copyAll(ctx, f, from)
+	return copyAll(ctx, f, from, size-end)
+}
+
+// writeFS writes the image into f, which ends with it.
+func (w *image) writeFS(ctx context.Context, f *os.File) error {
+	if err := w.layout.Write(ctx, f, w.offset); err != nil {
+		return err
+	}
+	return f.Truncate(w.offset + w.size)
 }
 
 func keepMode(f *os.File, old fs.FileInfo) error {
@@ -126,33 +137,37 @@ func keepMode(f *os.File, old fs.FileInfo) error {
 // copyPart is how much is copied between two looks at the context.
 const copyPart = 16 << 20
 
-// copyAll copies the rest of a file to where another one is.
-func copyAll(ctx context.Context, to, from *os.File) error {
-	for {
+// copyAll copies up to n bytes from where a file is to where another is, or
+// as many as there are.
+func copyAll(ctx context.Context, to, from *os.File, n int64) error {
+	for n > 0 {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		_, err := io.CopyN(to, from, copyPart)
+		copied, err := io.CopyN(to, from, min(n, copyPart))
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {
 			return err
 		}
+		n -= copied
 	}
+	return nil
 }
 
 // writeDisk writes the file system to a disk. It is made in a file first:
 // what it doesn't write are zeros there, and on the disk anything.
-func writeDisk(ctx context.Context, name string, offset int64, layout *ffs.Layout) (err error) {
+func (w *image) writeDisk(ctx context.Context, name string) (err error) {
 	disk, err := os.OpenFile(name, os.O_WRONLY, 0)
 	if err != nil {
 		return fmt.Errorf("write %s: %w", name, pathless(err))
 	}
 	defer func() { err = errors.Join(err, disk.Close()) }()
 	// Raw disks of the BSDs tell no size; then a write tells.
-	if size, err := disk.Seek(0, io.SeekEnd); err == nil && size > 0 && size-offset < layout.Size() {
-		return fmt.Errorf("write %s: the disk has %d bytes from %d on, and the file system takes %d", name, max(size-offset, 0), offset, layout.Size())
+	if size, err := disk.Seek(0, io.SeekEnd); err == nil && size > 0 && size-w.offset < w.layout.Size() {
+		return fmt.Errorf("write %s: the disk has %d bytes from %d on, and the file system takes %d",
+			name, max(size-w.offset, 0), w.offset, w.layout.Size())
 	}
 	f, err := os.CreateTemp("", atomicfile.Prefix+"*")
 	if err != nil {
@@ -162,16 +177,16 @@ func writeDisk(ctx context.Context, name string, offset int64, layout *ffs.Layou
 	if err := os.Remove(f.Name()); err != nil { // it goes on without a name
 		return err
 	}
-	if err := layout.Write(ctx, f, 0); err != nil {
+	if err := w.layout.Write(ctx, f, 0); err != nil {
 		return err
 	}
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
 		return err
 	}
-	if _, err := disk.Seek(offset, io.SeekStart); err != nil {
+	if _, err := disk.Seek(w.offset, io.SeekStart); err != nil {
 		return fmt.Errorf("write %s: %w", name, pathless(err))
 	}
-	return copyAll(ctx, disk, f)
+	return copyAll(ctx, disk, f, w.layout.Size())
 }
 
 // pathless takes the path off an error that gets one.

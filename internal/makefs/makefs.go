@@ -70,7 +70,7 @@ func Defaults() Options {
 
 // A Result is what was made.
 type Result struct {
-	Size  int64 // of the file system in bytes
+	Size  int64 // of the image in bytes, from where the file system begins
 	Files int   // names in it, the root's included
 }
 
@@ -97,8 +97,9 @@ func Run(ctx context.Context, o Options) (Result, error) {
 	if err != nil {
 		return Result{}, fmt.Errorf("make %s: %w", o.Image, err)
 	}
-	r := Result{Size: layout.Size(), Files: len(entries)}
-	return r, writeImage(ctx, o.Image, o.Offset, layout)
+	// A file system ends with a whole group; the image is as long as asked for.
+	w := image{layout: layout, offset: o.Offset, size: max(layout.Size(), o.FS.Size, o.FS.MinSize)}
+	return Result{Size: w.size, Files: len(entries)}, w.write(ctx, o.Image)
 }
 
 // Sizes that makefs(8) begins with, from newfs(8) of its time.

@@ -518,6 +518,27 @@ func TestImageIsNoFile(t *testing.T) {
 	}
 }
 
+// TestSize: the image has the size that was asked for, whatever the file
+// system can use of it.
+func TestSize(t *testing.T) {
+	dir := sample(t)
+	for _, size := range []int64{4 << 20, 4<<20 + 1, 37_000_123} {
+		for _, version := range []int{1, 2} {
+			o := Defaults()
+			o.FS.Version, o.FS.Size = version, size
+			o.Image, o.Dirs = filepath.Join(t.TempDir(), "image"), []string{dir}
+			r, err := Run(t.Context(), o)
+			check(t, err)
+			fi, err := os.Stat(o.Image)
+			check(t, err)
+			if fi.Size() != size || r.Size != size {
+				t.Errorf("version %d: the image has %d bytes, and it says %d; want %d", version, fi.Size(), r.Size, size)
+			}
+			findings(t, o.Image)
+		}
+	}
+}
+
 func TestOffsetKeepsWhatIsAround(t *testing.T) {
 	const offset, behind = 64 << 10, 5 << 20
 	before, after := bytes.Repeat([]byte("boot"), offset/4), bytes.Repeat([]byte("next"), behind/4)
@@ -552,6 +573,35 @@ func TestOffsetKeepsWhatIsAround(t *testing.T) {
 				t.Errorf("%d files; want %d", len(lines), r.Files)
 			}
 		})
+	}
+}
+
+// TestWriteDisk writes over what is on a disk, for which a file stands in:
+// what the file system leaves out must be zeros there too.
+func TestWriteDisk(t *testing.T) {
+	dir := sample(t)
+	entries, err := readDirs([]string{dir}, false)
+	check(t, err)
+	o := Defaults()
+	all := entries.entries()
+	layout, err := ffs.Plan(all, o.planned(all))
+	check(t, err)
+	const offset = 1 << 20
+	disk := filepath.Join(t.TempDir(), "disk")
+	check(t, os.WriteFile(disk, bytes.Repeat([]byte{0xff}, offset+int(layout.Size())+512), 0o600))
+	w := image{layout: layout, offset: offset, size: layout.Size()}
+	check(t, w.writeDisk(t.Context(), disk))
+	if diff := cmp.Diff(made(t, o, dir), list(t, open(t, disk, offset))); diff != "" {
+		t.Errorf("files (-file +disk):\n%s", diff)
+	}
+	text, err := os.ReadFile(disk)
+	check(t, err)
+	if n := bytes.Count(text[:offset], []byte{0xff}) + bytes.Count(text[offset+layout.Size():], []byte{0xff}); n != offset+512 {
+		t.Errorf("%d bytes around it are as they were; want %d", n, offset+512)
+	}
+	w.offset += 1024
+	if err := w.writeDisk(t.Context(), disk); err == nil || !strings.Contains(err.Error(), "the disk has") {
+		t.Errorf("a disk that is too small: %v", err)
 	}
 }
 
