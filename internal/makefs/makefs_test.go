@@ -580,10 +580,10 @@ func TestOffsetKeepsWhatIsAround(t *testing.T) {
 // what the file system leaves out must be zeros there too.
 func TestWriteDisk(t *testing.T) {
 	dir := sample(t)
-	entries, err := readDirs([]string{dir}, false)
+	tr, err := readDirs([]string{dir}, false)
 	check(t, err)
 	o := Defaults()
-	all := entries.entries()
+	all := tr.entries()
 	layout, err := ffs.Plan(all, o.planned(all))
 	check(t, err)
 	const offset = 1 << 20

@@ -61,7 +61,7 @@ func (t *tree) apply(e *mtree.Entry, o *Options) error {
 		if err := describesAll(e); err != nil {
 			return fmt.Errorf("not in %s: %w, or mark it optional", o.Dirs[0], err)
 		}
-		f = &file{Entry: ffs.Entry{Mode: e.Type, ModTime: o.Timestamp}}
+		f = &file{Entry: &ffs.Entry{Mode: e.Type, ModTime: o.Timestamp}}
 		if f.ModTime.IsZero() {
 			f.ModTime = o.Now
 		}

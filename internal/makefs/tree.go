@@ -13,9 +13,9 @@ import (
 
 // A file is what is known of a file. Its names are paths of a tree.
 type file struct {
-	ffs.Entry        // without a path until entries gives it the first
-	host      string // the folder it was found in; "" for one that only the specification knows
-	named     bool   // the specification names it
+	*ffs.Entry        // without a path until entries gives it the first
+	host       string // the folder it was found in; "" for one that only the specification knows
+	named      bool   // the specification names it
 }
 
 // A tree has files by their paths. Several paths of one file are hard links.
@@ -47,32 +47,33 @@ func readDirs(dirs []string, replace bool) (*tree, error) {
 	return t, nil
 }
 
-// merge adds the entries of a folder. Folders that are in both keep what they
+// merge adds the entries of a folder, which become the tree's. Folders that are in both keep what they
 // had. Another file in a path that is taken is an error, or replaces it.
 func (t *tree) merge(dir string, entries []ffs.Entry, replace bool) error {
 	files := make([]file, len(entries))
 	t.paths = slices.Grow(t.paths, len(entries))
 	for i := range entries {
 		e := &entries[i]
-		f, old := &files[i], t.files[e.Path]
+		path := e.Path
+		f, old := &files[i], t.files[path]
 		if old != nil && old.Mode.IsDir() && e.Mode.IsDir() {
 			continue
 		}
 		if old != nil && !replace {
-			return fmt.Errorf("merge %s: %s is in %s too: use -r to take the last one", dir, e.Path, old.host)
+			return fmt.Errorf("merge %s: %s is in %s too: use -r to take the last one", dir, path, old.host)
 		}
 		if old != nil && old.Mode.IsDir() {
-			t.removeBelow(e.Path)
+			t.removeBelow(path)
 		}
 		if e.Hardlink != "" {
-			t.put(e.Path, t.files[e.Hardlink]) // which came before, from this folder
+			t.put(path, t.files[e.Hardlink]) // which came before, from this folder
 			continue
 		}
-		*f = file{Entry: *e, host: dir}
+		*f = file{Entry: e, host: dir}
 		// Only when a file was last written to is a matter of its contents:
 		// to make an image changes when it was read, to copy it the rest.
 		f.Path, f.AccessTime, f.ChangeTime, f.BirthTime = "", time.Time{}, time.Time{}, time.Time{}
-		t.put(e.Path, f)
+		t.put(path, f)
 	}
 	return nil
 }
@@ -119,7 +120,7 @@ func (t *tree) entries() []ffs.Entry {
 			entries = append(entries, ffs.Entry{Path: path, Hardlink: f.Path})
 		default:
 			f.Path = path
-			entries = append(entries, f.Entry)
+			entries = append(entries, *f.Entry)
 		}
 	}
 	return entries
