@@ -214,18 +214,20 @@ func roundUp(n, unit int64) int64 { return (n + unit - 1) / unit * unit }
 type need struct {
 	inodes int64 // reserved ones included
 	blocks int64 // of data, free ones included
+	frags  int64 // of data, as if they could be without gaps, and without indirect blocks
 }
 
 // fit decides the sizes, for so many files in so many blocks.
-func (o *Options) fit(s *Superblock, files, blocks int64) (*Superblock, error) {
-	used := need{inodes: rootIno + files, blocks: blocks}
-	least, err := s.fitBlocks(o.withFree(s, used), o)
+func (o *Options) fit(s *Superblock, used need) (*Superblock, error) {
+	used.inodes += rootIno
+	wanted := o.withFree(s, used)
+	least, err := s.fitBlocks(wanted, o)
 	if err != nil {
 		return nil, err
 	}
 	size := o.Size
 	if size == 0 {
-		size = max(o.MinSize, least.Bytes())
+		size = max(o.MinSize, least.Bytes(), o.reserved(s, wanted))
 	}
 	if size < least.Bytes() {
 		return nil, fmt.Errorf("the files and the free space asked for take %d bytes, %d more than the size of %d", least.Bytes(), least.Bytes()-size, size)
@@ -246,11 +248,22 @@ func (o *Options) fit(s *Superblock, files, blocks int64) (*Superblock, error) {
 func (o *Options) withFree(s *Superblock, used need) need {
 	free := max(o.Free, (used.blocks<<s.BlockShift)/100*int64(o.FreePercent))
 	blocks := s.blocks(free)
-	if o.MinFree > 0 {
-		all := ((used.blocks+blocks)*100+int64(99-o.MinFree))/int64(100-o.MinFree) + 1
-		blocks = all - used.blocks
+	return need{
+		inodes: used.inodes + o.spareInodes(s, free),
+		blocks: used.blocks + blocks,
+		frags:  used.frags + blocks*int64(s.FragsPerBlock),
 	}
-	return need{used.inodes + o.spareInodes(s, free), used.blocks + blocks}
+}
+
+// reserved is the size with the reserve of MinFree. Like makefs(8), it takes
+// the reserve from what is known before the groups are: data, inodes and two
+// superblocks.
+func (o *Options) reserved(s *Superblock, n need) int64 {
+	if o.MinFree == 0 {
+		return 0
+	}
+	sum := n.frags<<s.FragmentShift + n.inodes*int64(s.inodeSize()) + 2*superblockSize
+	return sum / 100 * int64(100+o.MinFree) &^ int64(s.FragmentSize-1)
 }
 
 // spareInodes is how many inodes so many free bytes get.

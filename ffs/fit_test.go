@@ -14,7 +14,7 @@ func TestFit(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				s, err := o.fit(base, files, blocks)
+				s, err := o.fit(base, need{files, blocks, blocks * int64(base.FragsPerBlock)})
 				if err != nil {
 					if o.Size == 0 || !strings.Contains(err.Error(), "more than the size") {
 						t.Errorf("%s, %d files in %d blocks: %v", o.name, files, blocks, err)
@@ -41,21 +41,20 @@ func TestFit(t *testing.T) {
 	}
 }
 
-// TestMinFree keeps the free space asked for beside the reserve.
+// TestMinFree makes room for the reserve as makefs does.
 func TestMinFree(t *testing.T) {
 	o := Options{MinFree: 5, Free: 10 << 20}
 	base, err := o.superblock()
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := o.fit(base, 10, 6400)
+	s, err := o.fit(base, need{10, 6400, 6400 * 8})
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.settle()
-	free := (s.dataBlocks() - 6400) * int64(s.FragsPerBlock)
-	if got := (free - s.DataSize*5/100) << s.FragmentShift; got < o.Free || got > o.Free+o.Free/10 {
-		t.Errorf("%d bytes are free beside the reserve, want %d", got, o.Free)
+	data := int64(110 << 20)
+	if got := s.Bytes(); got < data/100*105 || got > data/100*106 {
+		t.Errorf("%d bytes for %d and a reserve of 5 %%", got, data)
 	}
 }
 
@@ -84,7 +83,7 @@ func TestFitRefused(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			base, err := c.o.superblock()
 			if err == nil {
-				_, err = c.o.fit(base, c.files, c.blocks)
+				_, err = c.o.fit(base, need{inodes: c.files, blocks: c.blocks})
 			}
 			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("error %v, want one with %q", err, c.want)

@@ -25,9 +25,8 @@ type Options struct {
 	// MinSize and MaxSize bound the size of a fitted file system; 0 is no
 	// bound.
 	MinSize, MaxSize int64
-	// Free is the least room left for more data, beside the reserve of
-	// MinFree; FreePercent the same in percent of what the entries take. The
-	// larger one counts.
+	// Free is the least room left for more data; FreePercent the same in
+	// percent of what the entries take. The larger one counts.
 	Free        int64
 	FreePercent int
 	// Inodes is the least number of inodes left for more files. 0 stands for
@@ -37,7 +36,8 @@ type Options struct {
 	// fragments, newfs's default.
 	Density int
 	// MinFree is the part of the file system, in percent, that only root may
-	// fill.
+	// fill. A fitted file system is larger by about as much, and no larger
+	// than what makefs(8) makes.
 	MinFree int
 	// OptimizeSpace asks the kernel to save room rather than time.
 	OptimizeSpace bool

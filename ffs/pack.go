@@ -92,6 +92,7 @@ type packer struct {
 	super    *Superblock
 	perBlock int32
 	next     int64 // the first block that nothing is in
+	frags    int64 // of contents
 	bins     bins
 	runs     []run
 	large    []int32
@@ -107,6 +108,7 @@ func pack(nodes []node, s *Superblock) *packer {
 			continue
 		}
 		n.measure(s)
+		p.frags += n.blocks*int64(p.perBlock) + int64(n.tail)
 		if n.size <= smallBytes && n.extents == nil && n.indirect == 0 {
 			small = append(small, int32(i))
 		} else {

@@ -37,7 +37,7 @@ func Plan(entries []Entry, o Options) (*Layout, error) {
 		return nil, fmt.Errorf("plan an FFS: %w", err)
 	}
 	packed := pack(nodes, base)
-	super, err := o.fit(base, int64(len(nodes)), packed.next)
+	super, err := o.fit(base, need{int64(len(nodes)), packed.next, packed.frags})
 	if err != nil {
 		return nil, fmt.Errorf("plan an FFS: %w", err)
 	}

@@ -11,7 +11,7 @@ func TestSpace(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			s, err := o.fit(base, 3000, 20_000)
+			s, err := o.fit(base, need{3000, 20_000, 160_000})
 			if err != nil {
 				t.Fatal(err)
 			}
