@@ -31,6 +31,7 @@ var rooms = map[string][]string{
 	"internal/agent/wire":    {},
 	"internal/atomicfile":    {},
 	"internal/build":         {"internal/ship", "internal/source/debian", "internal/tree", "internal/image", "internal/atomicfile"},
+	"internal/copyout":       {"ffs"},
 	"internal/disk":          {"internal/image", "internal/tree", "internal/atomicfile", "internal/partition", "ffs"},
 	"internal/image":         {"internal/tree"},
 	"internal/initramfs":     {},

@@ -86,12 +86,15 @@ QEMU starts directly. It needs no root and no NetBSD host.`,
 	root.AddGroup(
 		&cobra.Group{ID: "vm", Title: "MicroVMs:"},
 		&cobra.Group{ID: "kernel", Title: "Kernels:"},
+		&cobra.Group{ID: "disk", Title: "Disks:"},
 		&cobra.Group{ID: "host", Title: "This host:"},
 	)
 	root.AddCommand(
 		newRun(a),
 		newDemo(a),
 		newKernel(a),
+		newDisk(a),
+		newMakefs(a),
 		newDoctor(a),
 		newVersion(a),
 	)
@@ -157,7 +160,8 @@ func exitCode(err error) int {
 }
 
 // oneLine returns the error's text as one line: what joined errors put on
-// several is one sentence after the other here.
+// several is one sentence after the other here. It may have names in it that
+// come from a disk image or a download, so it can't command a terminal.
 func oneLine(err error) string {
 	if err == nil {
 		return ""
@@ -168,7 +172,7 @@ func oneLine(err error) string {
 			lines = append(lines, l)
 		}
 	}
-	return strings.Join(lines, "; ")
+	return printable(strings.Join(lines, "; "))
 }
 
 // unknownCommand names what was typed, and what may have been meant.

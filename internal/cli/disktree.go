@@ -1,0 +1,86 @@
+package cli
+
+import (
+	"bufio"
+	"fmt"
+	"path"
+	"slices"
+
+	"github.com/spf13/cobra"
+)
+
+func newDiskTree(a *app) *cobra.Command {
+	var partition string
+	var depth int
+	c := &cobra.Command{
+		Use:   "tree [flags] FILE [PATH]",
+		Short: "Show the files on a disk as a tree",
+		Example: `  fakecracker disk tree disk.img
+  fakecracker disk tree --depth 2 disk.img /usr`,
+		Args: diskArgs,
+		RunE: func(_ *cobra.Command, args []string) error {
+			d, err := openDisk(args[0], partition)
+			if err != nil {
+				return err
+			}
+			defer d.Close()
+			return a.diskTree(d, pathArg(args), depth)
+		},
+	}
+	c.Flags().IntVar(&depth, "depth", 0, "show so many levels (default: all)")
+	declarePartition(c, &partition)
+	return c
+}
+
+func (a *app) diskTree(d *diskFS, p string, depth int) error {
+	fi, err := d.Stat(p)
+	if err != nil {
+		return err
+	}
+	l, err := d.list(p, fi)
+	if err != nil {
+		return err
+	}
+	t := treePrinter{disk: d, out: bufio.NewWriter(a.out), depth: depth}
+	fmt.Fprintln(t.out, quoted(l.Path))
+	if fi.IsDir() {
+		err = t.folder(p, "", 1)
+		fmt.Fprintf(t.out, "\n%d folders, %d files\n", t.folders, t.files)
+	}
+	if flushErr := t.out.Flush(); flushErr != nil { // keeps the first error of writing
+		return flushErr
+	}
+	return err
+}
+
+type treePrinter struct {
+	disk           *diskFS
+	out            *bufio.Writer
+	depth          int
+	files, folders int
+}
+
+// folder prints what is in the folder at p, each line after the indent.
+func (t *treePrinter) folder(p, indent string, level int) error {
+	files, below, err := t.disk.listDir(p)
+	for n, l := range files {
+		branch, deeper := "├── ", "│   "
+		if n == len(files)-1 {
+			branch, deeper = "└── ", "    "
+		}
+		fmt.Fprintln(t.out, indent+branch+l.named())
+		if !l.mode.IsDir() {
+			t.files++
+			continue
+		}
+		t.folders++
+		at := path.Join(p, l.name)
+		if level == t.depth || !slices.Contains(below, at) {
+			continue
+		}
+		if e := t.folder(at, indent+deeper, level+1); e != nil && err == nil {
+			err = e
+		}
+	}
+	return err
+}
