@@ -112,6 +112,25 @@ func unixMode(m fs.FileMode) uint32 {
 // read lists an image by our own reader.
 func read(t *testing.T, image string, windows []trial.Range) []trial.File {
 	t.Helper()
+	var all []trial.File
+	walk(t, image, func(fsys *ffs.FS, name string, d fs.DirEntry, fi fs.FileInfo) {
+		f := readFile(t, fsys, name, fi, windows)
+		if fi.Mode().Type() != d.Type() {
+			f.TypeInFolder = d.Type().String()
+		}
+		all = append(all, f)
+	})
+	return sorted(all)
+}
+
+// eachInode calls do with the inode of each file of an image.
+func eachInode(t *testing.T, image string, do func(name string, i *ffs.Inode)) {
+	t.Helper()
+	walk(t, image, func(_ *ffs.FS, name string, _ fs.DirEntry, fi fs.FileInfo) { do(name, fi.Sys().(*ffs.Inode)) })
+}
+
+func walk(t *testing.T, image string, do func(*ffs.FS, string, fs.DirEntry, fs.FileInfo)) {
+	t.Helper()
 	f, err := os.Open(image)
 	if err != nil {
 		t.Fatal(err)
@@ -121,7 +140,6 @@ func read(t *testing.T, image string, windows []trial.Range) []trial.File {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var all []trial.File
 	err = fs.WalkDir(fsys, ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -130,17 +148,12 @@ func read(t *testing.T, image string, windows []trial.Range) []trial.File {
 		if err != nil {
 			return err
 		}
-		f := readFile(t, fsys, name, fi, windows)
-		if fi.Mode().Type() != d.Type() {
-			f.TypeInFolder = d.Type().String()
-		}
-		all = append(all, f)
+		do(fsys, name, d, fi)
 		return nil
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return sorted(all)
 }
 
 func readFile(t *testing.T, fsys *ffs.FS, name string, fi fs.FileInfo, windows []trial.Range) trial.File {

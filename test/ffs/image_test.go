@@ -1,8 +1,10 @@
 package ffs_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 
 	"github.com/fakecracker/fakecracker/ffs"
@@ -20,12 +22,38 @@ func write(t *testing.T, dir, name string, entries []ffs.Entry, o ffs.Options) s
 		t.Fatal(err)
 	}
 	defer f.Close()
-	if err := layout.Write(t.Context(), f, 0); err != nil {
+	if err := layout.Write(t.Context(), f, 0); errors.Is(err, syscall.EFBIG) {
+		t.Skipf("no sparse files of %d bytes here: %v", layout.Size(), err)
+	} else if err != nil {
 		t.Fatal(err)
 	}
 	s := layout.Superblock()
 	t.Logf("%s: %d bytes, %d groups of %d fragments and %d inodes", name, layout.Size(), s.Groups, s.FragsPerGroup, s.InodesPerGroup)
 	return f.Name()
+}
+
+// write writes the specimen as an image of its shape.
+func (p *specimen) write(t *testing.T, dir, name string) string {
+	t.Helper()
+	o := p.shape.options()
+	if !p.shape.grown {
+		return write(t, dir, name, p.entries, o)
+	}
+	layout, err := ffs.Plan(p.entries, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.Free, o.Size = 0, 0
+	image := write(t, dir, name, p.entries, o)
+	f, err := os.OpenFile(image, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := ffs.Grow(t.Context(), f, 0, layout.Size()); err != nil {
+		t.Fatal(err)
+	}
+	return image
 }
 
 // check is fsck.

@@ -69,10 +69,11 @@ func TestLinux(t *testing.T) {
 		disks     []string
 	)
 	for i, s := range shapes {
+		count.run("linux")
 		sp := newSpecimen(t, s)
 		specimens = append(specimens, sp)
 		jobs = append(jobs, s.job(linuxDevice(i), nil))
-		disks = append(disks, write(t, dir, fmt.Sprintf("%d-%s", i, s), sp.entries, s.options()))
+		disks = append(disks, sp.write(t, dir, fmt.Sprintf("%d-%s", i, s)))
 	}
 	for i, r := range kernel.guest(t, jobs).boot(t, disks, 4*time.Minute) {
 		t.Run(shapes[i].String(), func(t *testing.T) {

@@ -38,9 +38,11 @@ func getLinuxKernel(t *testing.T) linuxKernel {
 	}
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
 		if _, err := exec.LookPath("apt-get"); err != nil {
+			count.skip("linux", "no apt-get to get a kernel by")
 			t.Skip("no Linux kernel with ufs.ko: this host has no apt-get to get Debian's by")
 		}
 		if err := fetchLinuxKernel(t, dir); err != nil {
+			count.skip("linux", "no kernel to be had")
 			t.Skipf("no Linux kernel with ufs.ko: %v", err)
 		}
 	}

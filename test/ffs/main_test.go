@@ -36,6 +36,7 @@ func netbsdKernel(t *testing.T, arch string) string {
 	dir := os.Getenv("FAKECRACKER_TEST_KERNELS")
 	path := filepath.Join(cmp.Or(dir, cache(t, "test-kernels")), "netbsd-"+arch)
 	if _, err := os.Stat(path); err != nil {
+		count.skip("netbsd-"+arch, "no test kernel")
 		t.Skipf("no test kernel: %v", err)
 	}
 	return path
@@ -64,6 +65,7 @@ func program(t *testing.T, goos, goarch string) string {
 func need(t *testing.T, program string) {
 	t.Helper()
 	if _, err := exec.LookPath(program); err != nil {
+		count.skip(program, "not installed")
 		t.Skipf("%s is not installed", program)
 	}
 }

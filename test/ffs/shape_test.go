@@ -12,11 +12,11 @@ import (
 type shape struct {
 	version         int
 	block, fragment int
-	big             bool  // big-endian
-	group           int   // most blocks in a cylinder group, or 0
-	free            int64 // bytes
-	size            int64 // of the whole, or 0
-	load            bool  // the guest writes on it, for which it gets room
+	big             bool   // big-endian
+	group           int    // most blocks in a cylinder group, or 0
+	size            int64  // of the whole, or 0
+	grown           bool   // by ffs.Grow, from an exact fit
+	load            string // what the guest writes on it, for which it gets room
 }
 
 func (s shape) String() string {
@@ -27,11 +27,13 @@ func (s shape) String() string {
 	if s.group > 0 {
 		name += fmt.Sprintf("-groups-of-%d", s.group)
 	}
-	if s.free == 0 && s.size == 0 && !s.load {
-		name += "-exact"
+	if s.grown {
+		name += "-grown"
 	}
 	if s.size > 0 {
 		name += fmt.Sprintf("-%dM", s.size>>20)
+	} else if s.load != trial.Everything {
+		name += "-exact"
 	}
 	return name
 }
@@ -39,11 +41,14 @@ func (s shape) String() string {
 func (s shape) options() ffs.Options {
 	o := ffs.Options{
 		Version: s.version, BlockSize: s.block, FragmentSize: s.fragment, MaxBlocksPerGroup: s.group,
-		Free: s.free, Size: s.size, Label: "trial",
+		Size: s.size, Label: "trial",
 	}
-	if s.load {
-		o.Free += 4<<20 + 500*int64(s.block)
+	switch {
+	case s.load == trial.Everything:
+		o.Free = 4<<20 + 600*int64(s.block)
 		o.Inodes = 1500
+	case s.size > 0:
+		o.Density = 256 << 10
 	}
 	if s.big {
 		o.Order = binary.BigEndian
@@ -85,9 +90,9 @@ func (s shape) job(device string, files map[string]trial.Content) trial.Job {
 	if s.version == 1 {
 		j.Options = "ufstype=44bsd"
 	}
-	if s.load {
+	if s.load != "" {
 		j.Load = &trial.Load{
-			Seed: uint32(s.block + s.version), Async: true,
+			Kind: s.load, Seed: uint32(s.block + s.version), Async: true,
 			BlockSize: int64(s.block), FragmentSize: int64(s.fragment),
 			Files: files, Sparse: s.levels(),
 		}

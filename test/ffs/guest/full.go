@@ -8,10 +8,10 @@ import (
 	"os"
 )
 
-// fillInodes makes empty files until there is no inode left, then makes room
-// for some again, in the midst.
+// fillInodes makes empty files until there is no inode left, or no room in
+// their folder, then removes many of them, in the midst.
 func (w *work) fillInodes() error {
-	dir := ours + "/inodes"
+	dir := "/inodes"
 	if err := os.Mkdir(mountPoint+dir, 0o700); err != nil {
 		return err
 	}
@@ -33,7 +33,7 @@ func (w *work) fillInodes() error {
 // fillSpace writes files until there is no block left, removes every second
 // one, and fills the gaps with small ones.
 func (w *work) fillSpace() error {
-	dir := ours + "/space"
+	dir := "/space"
 	if err := os.Mkdir(mountPoint+dir, 0o700); err != nil {
 		return err
 	}

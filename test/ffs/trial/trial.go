@@ -23,8 +23,16 @@ type Job struct {
 	Load    *Load // nil: the disk is only read
 }
 
+// What a Load does.
+const (
+	Everything = "everything" // and fills the disk
+	Some       = "some"       // all but filling it: there is too much room
+	Only       = "fill"       // nothing but filling it: there is too little
+)
+
 // A Load is what a guest writes onto a disk.
 type Load struct {
+	Kind                    string
 	Seed                    uint32
 	BlockSize, FragmentSize int64
 	Files                   map[string]Content // regular files with one name that are there: some are changed
