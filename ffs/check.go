@@ -37,7 +37,7 @@ var errEnough = errors.New("checked enough")
 // or that ctx ended, never that the file system is damaged. After 1000
 // findings Check stops, and the last one says so.
 //
-// Check trusts nothing that it reads. Its memory follows what is in use: 12
+// Check trusts nothing that it reads. Its memory follows what is in use: 8
 // bytes for each inode of groups with files, a bit for each fragment of groups
 // with data, and up to 32 MiB for the names of a huge folder.
 func Check(ctx context.Context, r io.ReaderAt, size int64) ([]Finding, error) {

@@ -84,6 +84,9 @@ func (w *claimer) extended() {
 		return
 	}
 	for n, a := range w.in.ExtBlocks {
+		if a == 0 && int64(n) < w.s.blocks(size) {
+			w.fault("di_extsize %d, but no block %d", size, n)
+		}
 		w.direct(a, int64(n), size)
 	}
 }

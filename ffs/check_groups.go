@@ -9,10 +9,6 @@ import (
 // checkGroups compares each group's copy of the superblock, header and maps,
 // and its part of the summary area, with what was found in use.
 func (c *checker) checkGroups(ctx context.Context) error {
-	if h := c.s.groupLayout(); !h.fits(c.s) {
-		c.report("superblock fs_cgsize", "%d: the maps of a group need %d", c.s.GroupSize, h.NextFreeOff)
-		return errEnough
-	}
 	for g := range c.s.Groups {
 		if err := c.next(ctx); err != nil {
 			return err
@@ -149,6 +145,9 @@ func (c *checker) checkRotors(g uint32, got *group) {
 		if f.got > f.max {
 			c.report(groupName(g), "%s %d: want at most %d", f.name, f.got, f.max)
 		}
+	}
+	if got.InitedInodes%c.s.InodesPerBlock != 0 {
+		c.report(groupName(g), "cg_initediblk %d: want a multiple of %d", got.InitedInodes, c.s.InodesPerBlock)
 	}
 }
 

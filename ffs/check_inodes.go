@@ -9,15 +9,16 @@ import (
 
 // An inodeState is what later passes need to know of an inode.
 type inodeState struct {
-	links int32 // di_nlink
 	refs  int32 // directory entries that name it
+	links int16 // di_nlink
 	kind  uint8 // as in a directory entry; 0 is an inode that is not in use
 	flags uint8
 }
 
 const (
-	stateDubious = 1 << iota // has blocks that are others' too
-	stateSpecial             // the journal, a quota file: in no directory
+	stateDubious  = 1 << iota // has blocks that are others' too
+	stateSpecial              // the journal, a quota file: in no directory
+	stateSnapshot             // holds what the file system was
 )
 
 // File flags that matter here, from NetBSD's sys/stat.h.
@@ -110,7 +111,7 @@ func (c *checker) checkInode(ctx context.Context, ino uint32, b []byte) error {
 		return nil
 	}
 	st := c.state(ino)
-	*st = inodeState{links: int32(i.Links), kind: kind, flags: c.stateFlags(i)}
+	*st = inodeState{links: i.Links, kind: kind, flags: c.stateFlags(i)}
 	c.checkStamps(ino, b)
 	if !c.checkSize(i) {
 		return nil
@@ -139,11 +140,14 @@ func (c *checker) stateOf(ino uint32) inodeState {
 	return inodeState{}
 }
 
-// stateFlags tells the inodes that no directory need name.
+// stateFlags tells the inodes that are no ordinary files.
 func (c *checker) stateFlags(i *Inode) uint8 {
 	quota := c.s.Flags&flagQuota2 != 0 && (c.s.QuotaFile[0] == uint64(i.Number) || c.s.QuotaFile[1] == uint64(i.Number))
-	if quota || i.Flags&fileLog != 0 {
+	switch {
+	case quota || i.Flags&fileLog != 0:
 		return stateSpecial
+	case i.Flags&fileSnapshot != 0:
+		return stateSnapshot
 	}
 	return 0
 }

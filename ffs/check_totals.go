@@ -93,7 +93,8 @@ func (c *checker) checkSummary(g uint32, want Summary) error {
 	return nil
 }
 
-// checkTotals compares the sums in the superblock.
+// checkTotals compares the sums in the superblock, and what else it says of
+// the whole.
 func (c *checker) checkTotals(context.Context) error {
 	got := c.s.Total
 	for _, f := range []namedValue{
@@ -104,6 +105,11 @@ func (c *checker) checkTotals(context.Context) error {
 	} {
 		if f.value != 0 {
 			c.report("superblock fs_cstotal", "%s is %+d from the groups' sum", f.name, f.value)
+		}
+	}
+	for n, ino := range c.s.Snapshots {
+		if ino != 0 && (int64(ino) >= c.s.inodes() || c.stateOf(ino).flags&stateSnapshot == 0) {
+			c.report(fmt.Sprintf("superblock fs_snapinum[%d]", n), "inode %d is no snapshot", ino)
 		}
 	}
 	return nil

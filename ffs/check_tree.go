@@ -59,7 +59,7 @@ func (c *checker) checkLinks(ctx context.Context) error {
 			case st.kind == 0, st.flags&stateSpecial != 0 && st.refs == 0, d != nil && d.parent == 0:
 			case st.refs == 0:
 				c.reportInode(ino, "is in use (%d links), but in no folder", st.links)
-			case st.refs != st.links:
+			case st.refs != int32(st.links):
 				c.reportInode(ino, "di_nlink %d: want %d, as many entries name it", st.links, st.refs)
 			}
 		}

@@ -22,7 +22,7 @@ func (s *Superblock) groupLayout() groupHeader {
 	if s.Magic == magic1 {
 		h.OldBtotOff = groupHeaderBytes
 		h.OldBOff = h.OldBtotOff + s.OldCPG*4
-		h.InodeMapOff = uint32(h.OldBOff + s.OldCPG*2)
+		h.InodeMapOff = uint32(h.OldBOff + s.OldCPG*s.OldNRPos*2)
 	}
 	h.FreeMapOff = h.InodeMapOff + (s.InodesPerGroup+7)/8
 	h.NextFreeOff = h.FreeMapOff + uint32(s.FragsPerGroup+7)/8
