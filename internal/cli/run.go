@@ -14,6 +14,7 @@ import (
 	"github.com/fakecracker/fakecracker/internal/instance"
 	"github.com/fakecracker/fakecracker/internal/machine"
 	"github.com/fakecracker/fakecracker/internal/network"
+	"github.com/fakecracker/fakecracker/internal/partition"
 )
 
 // runFlags are the flags of run as they were typed.
@@ -28,6 +29,7 @@ type runFlags struct {
 	mirror      string
 	machine     string
 	boot        string
+	layout      string
 	append      string
 	subnet      string
 	accel       string
@@ -85,6 +87,7 @@ func (f *runFlags) declare(c *cobra.Command) {
 	fl.StringVar(&f.mirror, "mirror", "", "`ADDRESS` or folder to fetch a missing kernel from")
 	fl.StringVar(&f.machine, "machine", "", "pc or microvm (default: what the kernel boots on)")
 	fl.StringVar(&f.boot, "boot", "", "agent or guest: who is PID 1 (default: guest if the ship has /sbin/init and /etc/rc)")
+	fl.StringVar(&f.layout, "disk-layout", "", "bare, disklabel or gpt: how a NetBSD guest's root disk is laid out (default bare)")
 	fl.StringVar(&f.append, "append", "", "more `WORDS` for the kernel's command line")
 	fl.StringVar(&f.subnet, "subnet", "", "the guest's network, for a ship that sets its own address (default 10.0.2.0/24)")
 	fl.StringVar(&f.accel, "accel", "", "tcg, kvm, hvf or nvmm (default: what is proven to work, see doctor)")
@@ -138,6 +141,7 @@ func (f *runFlags) checkWords() error {
 	}{
 		{"--machine", f.machine, []string{machine.TypePC, machine.TypeMicroVM}},
 		{"--boot", f.boot, []string{string(instance.BootAgent), string(instance.BootGuest)}},
+		{"--disk-layout", f.layout, []string{string(partition.Bare), string(partition.Disklabel), string(partition.GPT)}},
 		{"--accel", f.accel, []string{"tcg", "kvm", "hvf", "nvmm"}},
 	} {
 		if w.value != "" && !slices.Contains(w.words, w.value) {

@@ -9,12 +9,14 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/fakecracker/fakecracker/internal/disk"
 	"github.com/fakecracker/fakecracker/internal/image"
 	"github.com/fakecracker/fakecracker/internal/instance"
 	"github.com/fakecracker/fakecracker/internal/kernel"
 	"github.com/fakecracker/fakecracker/internal/machine"
 	"github.com/fakecracker/fakecracker/internal/machine/qemu"
 	"github.com/fakecracker/fakecracker/internal/network"
+	"github.com/fakecracker/fakecracker/internal/partition"
 	"github.com/fakecracker/fakecracker/internal/ship"
 )
 
@@ -160,6 +162,7 @@ func (r *runner) options(img image.Image, k kernel.Kernel) instance.Options {
 		Env:         r.flags.env,
 		Subnet:      r.subnet,
 		Append:      r.flags.append,
+		Layout:      disk.Layout{Scheme: partition.Scheme(r.flags.layout)},
 		Accel:       r.accel.Name,
 		StopTimeout: r.flags.stopTimeout,
 		Home:        r.home,

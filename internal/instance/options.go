@@ -12,6 +12,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/fakecracker/fakecracker/internal/disk"
 	"github.com/fakecracker/fakecracker/internal/image"
 	"github.com/fakecracker/fakecracker/internal/kernel"
 )
@@ -45,6 +46,7 @@ type Options struct {
 	Ports   []uint16     // published guest ports, which must accept before the instance is ready
 	Subnet  netip.Prefix // of the guest's network; zero: 10.0.2.0/24
 	Append  string       // more words for the kernel
+	Layout  disk.Layout  // of a NetBSD guest's root disk; zero: a bare file system
 	Accel   string       // an accelerator's name; "": tcg
 
 	// StopTimeout is how long the service has to end after SIGTERM, and a

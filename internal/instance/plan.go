@@ -63,7 +63,7 @@ func Prepare(ctx context.Context, o Options) (*Plan, error) {
 	return p, nil
 }
 
-// describe decides on the machine, all but its disk and initramfs.
+// describe decides on the machine, all but its disk, initramfs and command line.
 func describe(o Options) (machine.Machine, error) {
 	m := machine.Machine{
 		Name:   o.Name,
@@ -89,7 +89,6 @@ func describe(o Options) (machine.Machine, error) {
 		return m, fmt.Errorf("kernel %s: %w", o.Kernel.Name(), err)
 	}
 	m.NoACPI = m.Type == machine.TypeMicroVM && m.OS == machine.NetBSD && !o.Kernel.Info.ACPI
-	m.Append = commandLine(m, o.Append)
 	return m, nil
 }
 
@@ -123,7 +122,7 @@ func fits(o Options) error {
 // commandLine returns the kernel's words: NetBSD/i386 wants its flags before
 // all else (boothowto(9)), and the user's words come last otherwise, so that
 // they win.
-func commandLine(m machine.Machine, more string) string {
+func commandLine(m machine.Machine, root, more string) string {
 	if m.OS == machine.Linux {
 		// reboot=t: a triple fault ends every machine type. panic=-1: at once.
 		// no_timer_check: on a busy host an emulated timer fails that check.
@@ -138,7 +137,7 @@ func commandLine(m machine.Machine, more string) string {
 			words = append(words, w)
 		}
 	}
-	all := append(flags, "console=com", "root=ld0a")
+	all := append(flags, "console=com", "root="+root)
 	all = append(all, qemu.MMIOWords(m)...)
 	return strings.Join(append(all, words...), " ")
 }
@@ -171,7 +170,7 @@ func root(os string) wire.Root {
 	if os == machine.Linux {
 		return wire.Root{Device: "/dev/vda", FSType: disk.Ext4}
 	}
-	return wire.Root{Device: "/dev/ld0a", FSType: disk.FFS}
+	return wire.Root{FSType: disk.FFS} // what the kernel has mounted, be it a partition or a wedge
 }
 
 func (o Options) subnet() netip.Prefix {
@@ -228,12 +227,14 @@ func (p *Plan) addAgent(ctx context.Context) error {
 	p.Disk, err = disk.Derive(ctx, o.Image, disk.Options{
 		Dir:      filepath.Join(o.Home, "cache/disks"),
 		Extra:    extra,
+		Layout:   o.Layout,
 		Progress: o.Progress,
 	})
 	if err != nil {
 		return err
 	}
 	p.Machine.Drives[0].Backing = p.Disk.Path
+	p.Machine.Append = commandLine(p.Machine, p.Disk.Root, o.Append)
 	return nil
 }
 

@@ -21,16 +21,18 @@ func TestCommandLine(t *testing.T) {
 	tests := []struct {
 		name string
 		m    machine.Machine
+		root string
 		more string
 		want string
 	}{
-		{"netbsd", i386, "", "console=com root=ld0a"},
-		{"flags come first", i386, "foo=1 -v -x", "-v -x console=com root=ld0a foo=1"},
-		{"microvm's devices", micro, "", "console=com root=ld0a virtio_mmio.device=512@0xfeb02e00:47"},
-		{"linux", linux, "debug", "console=ttyS0 reboot=t panic=-1 no_timer_check quiet debug"},
+		{"netbsd", i386, "ld0a", "", "console=com root=ld0a"},
+		{"a wedge", i386, "NAME=nginxroot", "", "console=com root=NAME=nginxroot"},
+		{"flags come first", i386, "ld0a", "foo=1 -v -x", "-v -x console=com root=ld0a foo=1"},
+		{"microvm's devices", micro, "ld0a", "", "console=com root=ld0a virtio_mmio.device=512@0xfeb02e00:47"},
+		{"linux", linux, "/dev/vda", "debug", "console=ttyS0 reboot=t panic=-1 no_timer_check quiet debug"},
 	}
 	for _, tt := range tests {
-		if got := commandLine(tt.m, tt.more); got != tt.want {
+		if got := commandLine(tt.m, tt.root, tt.more); got != tt.want {
 			t.Errorf("%s: %q; want %q", tt.name, got, tt.want)
 		}
 	}

@@ -48,21 +48,21 @@ func mount(fstype, dir string, flags int, args unsafe.Pointer, size uintptr) err
 }
 
 // remountRoot changes how the root, which the kernel has mounted read-only,
-// is mounted.
+// is mounted. Without a device it is whichever the kernel took: it may be a
+// wedge even where the command line named a partition.
 func remountRoot(r wire.Root, flags int) error {
-	device := r.Device
-	if device == "" {
-		device = "/dev/ld0a"
-	}
 	fstype := r.FSType
 	if fstype == "" {
 		fstype = "ffs"
 	}
-	name, err := syscall.BytePtrFromString(device)
-	if err != nil {
-		return err
+	var args ufsArgs
+	if r.Device != "" {
+		name, err := syscall.BytePtrFromString(r.Device)
+		if err != nil {
+			return err
+		}
+		args.Fspec = name
 	}
-	args := ufsArgs{name}
 	return mount(fstype, "/", mntUpdate|flags, unsafe.Pointer(&args), unsafe.Sizeof(args))
 }
 

@@ -34,7 +34,7 @@ type Config struct {
 
 // Root says where the guest's root file system is.
 type Root struct {
-	Device   string `json:"device,omitempty"` // "/dev/vda"; "": the first disk that is not the configuration
+	Device   string `json:"device,omitempty"` // "/dev/vda"; "": on NetBSD what the kernel mounted, on Linux the first disk that is not the configuration
 	FSType   string `json:"fstype,omitempty"` // "": ffs on NetBSD, ext4 on Linux
 	ReadOnly bool   `json:"readonly,omitempty"`
 }
