@@ -88,6 +88,8 @@ type checker struct {
 	names   nameSet
 
 	total    TotalSummary
+	empty    *group // a group that nothing is in, see expectedGroup
+	raw      []byte // a group's bytes
 	indirect [indirects][]byte
 }
 

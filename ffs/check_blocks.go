@@ -242,3 +242,12 @@ func (c *checker) claimMetadata(g uint32, m []byte) {
 		setBits(m, from, to-from)
 	}
 }
+
+// claimSummary has the groups that the summary area is in counted as used.
+func (c *checker) claimSummary() {
+	end := c.s.SummaryAt + c.s.frags(int64(c.s.SummarySize))
+	for a := c.s.SummaryAt; a < end; a += int64(c.s.FragsPerGroup) {
+		c.claimed(uint32(a / int64(c.s.FragsPerGroup)))
+	}
+	c.claimed(uint32((end - 1) / int64(c.s.FragsPerGroup)))
+}

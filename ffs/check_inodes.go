@@ -39,6 +39,7 @@ const inodeChunk = 128 << 10
 
 // checkInodes looks at all inodes, and claims their blocks.
 func (c *checker) checkInodes(ctx context.Context) error {
+	c.claimSummary()
 	buf := make([]byte, inodeChunk)
 	zero := make([]byte, inodeChunk)
 	for g := range c.s.Groups {
