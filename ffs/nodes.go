@@ -241,7 +241,7 @@ func (n *node) check(s *Superblock, o *Options) error {
 	case typeLink:
 		n.size = int64(len(e.Target))
 		if n.size == 0 || n.size > maxTarget || strings.IndexByte(e.Target, 0) >= 0 {
-			return fmt.Errorf("a link's target has 1 to %d bytes without NUL, not %q", maxTarget, e.Target)
+			return fmt.Errorf("a link's target has 1 to %d bytes without NUL, not %d bytes: %.40q", maxTarget, n.size, e.Target)
 		}
 	case typeChar, typeBlock:
 		if e.Major > 1<<12-1 || e.Minor > 1<<20-1 {

@@ -16,7 +16,7 @@ import (
 // its contents are of no use.
 func (l *Layout) Write(ctx context.Context, f *os.File, offset int64) error {
 	if err := l.write(ctx, f, offset); err != nil {
-		return fmt.Errorf("write an FFS to %s: %w", f.Name(), err)
+		return fmt.Errorf("write an FFS: %w", err)
 	}
 	return nil
 }
