@@ -70,8 +70,9 @@ func openDisk(name, part string) (*diskFS, error) {
 		return nil, fmt.Errorf("open disk %s: %w", name, err)
 	}
 	if d.FS, err = ffs.Open(d.part); err != nil {
+		err = fmt.Errorf("open disk %s: %w", name, foreign(d.part, err))
 		d.Close()
-		return nil, fmt.Errorf("open disk %s: %w", name, foreign(d.part, err))
+		return nil, err
 	}
 	return d, nil
 }

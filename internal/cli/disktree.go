@@ -45,7 +45,7 @@ func (a *app) diskTree(d *diskFS, p string, depth int) error {
 	fmt.Fprintln(t.out, quoted(l.Path))
 	if fi.IsDir() {
 		err = t.folder(p, "", 1)
-		fmt.Fprintf(t.out, "\n%d folders, %d files\n", t.folders, t.files)
+		fmt.Fprintf(t.out, "\n%s, %s\n", countOf(t.folders, "folder"), countOf(t.files, "file"))
 	}
 	if flushErr := t.out.Flush(); flushErr != nil { // keeps the first error of writing
 		return flushErr
