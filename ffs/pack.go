@@ -108,7 +108,7 @@ func pack(nodes []node, s *Superblock) *packer {
 			continue
 		}
 		n.measure(s)
-		p.frags += n.blocks*int64(p.perBlock) + int64(n.tail)
+		p.frags += min(n.blocks*int64(p.perBlock)+int64(n.tail), s.frags(n.size))
 		if n.size <= smallBytes && n.extents == nil && n.indirect == 0 {
 			small = append(small, int32(i))
 		} else {
