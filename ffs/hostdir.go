@@ -99,8 +99,8 @@ func (w *hostWalk) add(c *hostChild) *Entry {
 			w.links[c.id] = c.Path
 		}
 	}
-	if len(w.entries) == cap(w.entries) { // append alone would copy them far more often
-		w.entries = slices.Grow(w.entries, len(w.entries)+1024)
+	if len(w.entries) == cap(w.entries) { // append alone would copy them more often, twice the room waste it
+		w.entries = slices.Grow(w.entries, len(w.entries)/3+1024)
 	}
 	w.entries = append(w.entries, e)
 	return &w.entries[len(w.entries)-1]
