@@ -43,14 +43,14 @@ func (p *specimen) expected(t *testing.T) []trial.File {
 		if e.Hardlink != "" {
 			e = *of[e.Hardlink]
 		}
-		f := p.file1(t, e)
+		f := p.expectedFile(t, e)
 		f.Path, f.Links = name, links[e.Path]
 		all = append(all, f)
 	}
 	return sorted(all)
 }
 
-func (p *specimen) file1(t *testing.T, e ffs.Entry) trial.File {
+func (p *specimen) expectedFile(t *testing.T, e ffs.Entry) trial.File {
 	t.Helper()
 	f := trial.File{
 		Mode: unixMode(e.Mode), UID: e.UID, GID: e.GID, Major: e.Major, Minor: e.Minor, Flags: e.Flags,
@@ -192,8 +192,8 @@ func sorted(all []trial.File) []trial.File {
 	return all
 }
 
-// unknown blanks what the specimen does not say of its files.
-func unknown(all []trial.File) []trial.File {
+// withoutPlaces blanks what the specimen does not say of its files.
+func withoutPlaces(all []trial.File) []trial.File {
 	return edit(all, func(f *trial.File) {
 		f.Inode = 0
 		if f.Mode&0o170000 == 0o040000 {
@@ -202,7 +202,7 @@ func unknown(all []trial.File) []trial.File {
 	})
 }
 
-// edit returns changed copies, sorted.
+// edit returns copies that change has changed, sorted.
 func edit(all []trial.File, change func(*trial.File)) []trial.File {
 	all = slices.Clone(all)
 	for i := range all {

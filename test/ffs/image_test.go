@@ -2,12 +2,14 @@ package ffs_test
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"syscall"
 	"testing"
 
 	"github.com/fakecracker/fakecracker/ffs"
+	"github.com/fakecracker/fakecracker/test/ffs/trial"
 )
 
 // write writes entries as an image into dir and returns its path.
@@ -54,6 +56,28 @@ func (p *specimen) write(t *testing.T, dir, name string) string {
 		t.Fatal(err)
 	}
 	return image
+}
+
+// disks are specimens, written as images, and what a guest is to do with
+// each.
+type disks struct {
+	specimens []*specimen
+	paths     []string
+	jobs      []trial.Job
+}
+
+// newDisks makes a disk of each shape; device is its name in the guest.
+func newDisks(t *testing.T, shapes []shape, device func(i int) string) disks {
+	t.Helper()
+	dir := t.TempDir()
+	var d disks
+	for i, s := range shapes {
+		sp := newSpecimen(t, s)
+		d.specimens = append(d.specimens, sp)
+		d.paths = append(d.paths, sp.write(t, dir, fmt.Sprintf("%d-%s", i, s)))
+		d.jobs = append(d.jobs, s.job(device(i), sp.changeable()))
+	}
+	return d
 }
 
 // check is fsck.

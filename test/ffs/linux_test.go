@@ -1,7 +1,6 @@
 package ffs_test
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -62,25 +61,14 @@ func TestLinux(t *testing.T) {
 			}
 		}
 	}
-	dir := t.TempDir()
-	var (
-		specimens []*specimen
-		jobs      []trial.Job
-		disks     []string
-	)
-	for i, s := range shapes {
+	disks := newDisks(t, shapes, linuxDevice)
+	for i, r := range kernel.guest(t, disks.jobs).boot(t, disks.paths, 4*time.Minute) {
 		count.run("linux")
-		sp := newSpecimen(t, s)
-		specimens = append(specimens, sp)
-		jobs = append(jobs, s.job(linuxDevice(i), nil))
-		disks = append(disks, sp.write(t, dir, fmt.Sprintf("%d-%s", i, s)))
-	}
-	for i, r := range kernel.guest(t, jobs).boot(t, disks, 4*time.Minute) {
 		t.Run(shapes[i].String(), func(t *testing.T) {
 			if r.Error != "" {
 				t.Errorf("the guest: %s", r.Error)
 			}
-			same(t, "Linux against what was to be written", shapes[i].linuxSees(specimens[i].expected(t)), unknown(r.Before))
+			same(t, "Linux against what was to be written", shapes[i].linuxSees(disks.specimens[i].expected(t)), withoutPlaces(r.Before))
 		})
 	}
 }

@@ -28,6 +28,15 @@ type linuxKernel struct {
 	modules []string
 }
 
+// TestLinuxKernel gets the kernel that TestLinux boots, which is how scripts/test
+// gets it before it becomes a user without a cache.
+func TestLinuxKernel(t *testing.T) {
+	k := getLinuxKernel(t)
+	if last := k.modules[len(k.modules)-1]; !strings.HasSuffix(last, "-ufs.ko") {
+		t.Errorf("the last module is %s; want ufs.ko", last)
+	}
+}
+
 // getLinuxKernel returns Debian's kernel with its driver for UFS. It is kept for
 // later runs.
 func getLinuxKernel(t *testing.T) linuxKernel {

@@ -62,7 +62,7 @@ func (g guest) boot(t *testing.T, disks []string, limit time.Duration) []trial.R
 	t.Logf("the guest took %.1f s", time.Since(start).Seconds())
 	var reports []trial.Report
 	if err := trial.Decode(f, &reports); err != nil {
-		t.Fatalf("the guest's report: %v; the console:\n%s", err, console)
+		t.Fatalf("the guest's report: %v; the console's end:\n%s", err, tail(console))
 	}
 	return reports
 }
@@ -77,7 +77,10 @@ func run(t *testing.T, limit time.Duration, qemu string, args ...string) []byte 
 	c.Stdout, c.Stderr = &console, &console
 	defer dieTogether(c)()
 	if err := c.Run(); err != nil {
-		t.Fatalf("%s: %v (%v); the console:\n%s", qemu, err, context.Cause(ctx), console.Bytes())
+		t.Fatalf("%s: %v (%v); the console's end:\n%s", qemu, err, context.Cause(ctx), tail(console.Bytes()))
 	}
 	return console.Bytes()
 }
+
+// tail is the last part of a console.
+func tail(console []byte) []byte { return console[max(len(console)-3000, 0):] }

@@ -92,7 +92,7 @@ func (s shape) job(device string, files map[string]trial.Content) trial.Job {
 	}
 	if s.load != "" {
 		j.Load = &trial.Load{
-			Kind: s.load, Seed: uint32(s.block + s.version), Async: true,
+			Kind: s.load, Seed: uint32(s.block + s.version),
 			BlockSize: int64(s.block), FragmentSize: int64(s.fragment),
 			Files: files, Sparse: s.levels(),
 		}

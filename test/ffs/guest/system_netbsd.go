@@ -25,10 +25,7 @@ func prepare() error { return nil }
 func mount(j trial.Job, write bool) error {
 	flags := mntReadOnly | mntNoAccess
 	if write {
-		flags = 0
-		if j.Load.Async {
-			flags = mntAsync
-		}
+		flags = mntAsync
 	}
 	kind, dir, device := []byte("ffs\x00"), []byte(mountPoint+"\x00"), []byte(j.Device+"\x00")
 	args := struct{ fspec *byte }{&device[0]} // struct ufs_args of ufs/ufs/ufsmount.h

@@ -37,7 +37,6 @@ type Load struct {
 	BlockSize, FragmentSize int64
 	Files                   map[string]Content // regular files with one name that are there: some are changed
 	Sparse                  []int64            // places in a sparse file
-	Async                   bool               // mount with MNT_ASYNC
 }
 
 // A Report is what came of a Job.
