@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -18,6 +19,20 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 )
+
+var _ interface {
+	fs.ReadDirFS
+	fs.ReadFileFS
+	fs.ReadLinkFS
+	fs.StatFS
+} = (*FS)(nil)
+
+var _ interface {
+	fs.ReadDirFile
+	io.ReaderAt
+	io.ReadSeeker
+	io.WriterTo
+} = (*File)(nil)
 
 // makefs makes an image of dir with Debian's makefs.
 func makefs(t testing.TB, dir, order, options string) string {
@@ -158,6 +173,25 @@ func TestFSKeepsTheContractOnOurImages(t *testing.T) {
 		f := smallImage(t, Options{Version: version, BlockSize: 4096})
 		check(t, fstest.TestFS(f, "dir/file", "dir/sub", "large", "other", "link", "long", "null"))
 	}
+}
+
+// TestReadsFromSeveralGoroutines is for the race detector.
+func TestReadsFromSeveralGoroutines(t *testing.T) {
+	f := smallImage(t, Options{BlockSize: 4096})
+	want, err := f.ReadFile("large")
+	check(t, err)
+	var readers sync.WaitGroup
+	for range 4 {
+		readers.Go(func() {
+			if err := exercise(f.FS); err != nil {
+				t.Error(err)
+			}
+			if got, err := f.ReadFile("other"); err != nil || !bytes.Equal(got, want) {
+				t.Errorf("other bytes, %v", err)
+			}
+		})
+	}
+	readers.Wait()
 }
 
 func TestResolve(t *testing.T) {

@@ -10,7 +10,8 @@ import (
 
 // Entries returns all that the image holds as [Plan] takes it, the root
 // first, folders before what is in them, names in the order of their bytes.
-// Of a file with several names all but the first are hard links.
+// Of a file with several names all but the first are hard links. What an
+// entry's Open returns is a *[File].
 //
 // What can't be read comes as an error, with the Path where that is, and the
 // walk goes on with the rest if it is allowed to.

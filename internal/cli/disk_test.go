@@ -38,7 +38,8 @@ func diskEntries() []ffs.Entry {
 	return []ffs.Entry{
 		diskFile("/", fs.ModeDir|0o755, ""), diskFile("/etc", fs.ModeDir|0o755, ""),
 		diskFile("/etc/\x1b[31mred", 0o600, "x"), diskFile("/etc/rc.conf", 0o644, "sshd=YES\n"), link,
-		null, owned, {Path: "/su2", Hardlink: "/su"},
+		null, owned,
+		{Path: "/su2", Hardlink: "/su"},
 	}
 }
 
