@@ -204,9 +204,9 @@ func flip(b []byte, o binary.ByteOrder, bit int) {
 
 func TestCheckSeesEveryField(t *testing.T) {
 	inSuperblock, inGroup, inInode := map[string]bool{}, map[string]bool{}, map[string]bool{}
-	for _, o := range patients {
+	for _, o := range patients[:2] {
 		p := newPatient(t, o)
-		version := fmt.Sprintf("v%d,%d/", o.Version, o.BlockSize)
+		version := fmt.Sprintf("v%d/", o.Version)
 		t.Run(version+"superblock", func(t *testing.T) {
 			unknown := maps.Clone(unknownInSuperblock)
 			if o.Version == 2 {

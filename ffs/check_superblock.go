@@ -48,7 +48,7 @@ func (c *checker) checkSuperblock(context.Context) error {
 	if s.Clean&^wasCleanFlag != cleanFlag {
 		c.report("superblock fs_clean", "%#x: want %#x: it was not unmounted cleanly", s.Clean, cleanFlag)
 	}
-	if unknown := s.Flags &^ (knownFlags | flagSwapped); unknown != 0 {
+	if unknown := s.Flags &^ knownFlags; unknown != 0 {
 		c.report("superblock fs_flags", "%#x: the flags %#x are unknown", s.Flags, unknown)
 	}
 	if s.OldFlags != flagsUpdated && s.OldFlags&^flagSoftUpdates != 0 {
