@@ -49,7 +49,6 @@ const (
 	flagWAPBL       = 0x100 // FS_DOWAPBL: a journal
 	flagQuota2      = 0x200 // FS_DOQUOTA2
 	flagNFSv4ACLs   = 0x800 // FS_NFS4ACLS
-	flagSwapped     = 0x80000000
 	knownFlags      = flagSoftUpdates | flagPOSIXACLs | flagWAPBL | flagQuota2 | flagNFSv4ACLs
 )
 
