@@ -28,7 +28,8 @@ func main() {
 	select {} // program 1 must not end
 }
 
-// openConsole gives program 1 its standard files, which NetBSD starts without.
+// openConsole gives program 1 its standard files, which NetBSD starts without:
+// os.Stdout and os.Stderr stay what they are, numbers 1 and 2.
 func openConsole() {
 	fd, err := syscall.Open("/dev/console", syscall.O_RDWR, 0)
 	if err != nil {
@@ -39,7 +40,6 @@ func openConsole() {
 			dup(fd, n)
 		}
 	}
-	os.Stdout, os.Stderr = os.NewFile(1, "/dev/console"), os.NewFile(2, "/dev/console")
 }
 
 func obey() error {
