@@ -22,6 +22,7 @@ type side struct {
 	command []string
 	image   string // what it makes
 	inside  bool   // it prints how long the call in question took
+	theirs  bool   // what it makes is not for us to answer for
 
 	times  samples.Times
 	memory int64 // most that was resident, bytes
@@ -41,7 +42,7 @@ func (c comparison) sides(copies bool) []*side {
 	sides := []*side{
 		{name: "package ffs", image: out("package.img"), inside: true, command: []string{self, "child", "image", c.tree, out("package.img")}},
 		{name: "fakecracker makefs", image: out("ours.img"), command: append(append([]string{c.bin, "makefs"}, options...), out("ours.img"), c.tree)},
-		{name: "makefs", image: out("theirs.img"), command: append(append([]string{"makefs"}, options...), out("theirs.img"), c.tree)},
+		{name: "makefs", image: out("theirs.img"), theirs: true, command: append(append([]string{"makefs"}, options...), out("theirs.img"), c.tree)},
 	}
 	if copies {
 		return append(sides, &side{name: "copy_file_range", image: out("copy"), inside: true, command: []string{self, "child", "copy", filepath.Join(c.tree, "file"), out("copy")}})
@@ -57,10 +58,17 @@ func (c comparison) run(rounds int, copies bool) error {
 			if err != nil {
 				return fmt.Errorf("%s: %w", s.name, err)
 			}
-			if round == 0 {
-				err = c.compare(s)
-			} else {
+			switch {
+			case round > 0:
 				s.times = append(s.times, t)
+			case s.theirs:
+				// Debian's makefs leaves out inodes of large trees in an
+				// FFSv2 of small blocks: said, since it can't be helped.
+				if e := c.compare(s); e != nil {
+					fmt.Printf("%s: its image is not right: %v\n", s.name, e)
+				}
+			default:
+				err = c.compare(s)
 			}
 			if e := os.RemoveAll(s.image); err == nil {
 				err = e
