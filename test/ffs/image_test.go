@@ -45,7 +45,7 @@ func (p *specimen) write(t *testing.T, dir, name string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o.Free, o.Size = 0, 0
+	o.Free, o.Inodes, o.Size = 0, 0, 0
 	image := write(t, dir, name, p.entries, o)
 	f, err := os.OpenFile(image, os.O_RDWR, 0)
 	if err != nil {

@@ -165,6 +165,7 @@ func compareKept(t *testing.T, changeable map[string]trial.Content, before, afte
 
 // TestNetBSD tries a choice of shapes on both ports.
 func TestNetBSD(t *testing.T) {
+	t.Parallel()
 	t.Run("i386", func(t *testing.T) {
 		t.Parallel()
 		i386.try(t, 4*time.Minute,
@@ -191,6 +192,7 @@ func TestNetBSDAll(t *testing.T) {
 	if !soaking() {
 		t.Skip("FAKECRACKER_TEST_SOAK is not set")
 	}
+	t.Parallel()
 	for _, p := range []port{i386, amd64} {
 		for _, version := range []int{1, 2} {
 			var shapes []shape
@@ -236,6 +238,7 @@ func TestNetBSDHuge(t *testing.T) {
 // TestNetBSDBigEndian has NetBSD, which is little-endian here, read and write
 // the other byte order, where its kernel was built with FFS_EI.
 func TestNetBSDBigEndian(t *testing.T) {
+	t.Parallel()
 	for _, p := range []port{i386, amd64} {
 		t.Run(p.arch, func(t *testing.T) {
 			t.Parallel()

@@ -56,12 +56,17 @@ func (w *work) fillSpace() error {
 	return err
 }
 
-// fill makes files in dir until there is no room, and returns their names.
+// fill makes files in folders of dir until there is no room, and returns their
+// names. Folders are small since the kernel searches them from their beginning.
 func (w *work) fill(dir string, size func(i int) int64) ([]string, error) {
 	var names []string
 	for i := 0; ; i++ {
-		name := fmt.Sprintf("%s/%d", dir, i)
-		err := w.write(name, w.rand.Uint32(), 0, size(i))
+		folder := fmt.Sprintf("%s/%d", dir, i/300)
+		err := os.MkdirAll(mountPoint+folder, 0o755)
+		name := fmt.Sprintf("%s/%d", folder, i)
+		if err == nil {
+			err = w.write(name, w.rand.Uint32(), 0, size(i))
+		}
 		if _, ok := w.files[name]; ok {
 			names = append(names, name)
 		}

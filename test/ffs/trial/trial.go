@@ -84,7 +84,7 @@ func Sum(r io.ReaderAt, size int64, windows []Range) (uint32, error) {
 		windows = []Range{{0, size}}
 	}
 	h := crc32.New(crc32.MakeTable(crc32.Castagnoli))
-	buf := make([]byte, 256<<10)
+	buf := make([]byte, min(size, 256<<10)+1)
 	for _, w := range windows {
 		part := io.NewSectionReader(r, w.Off, max(min(w.Len, size-w.Off), 0))
 		n, err := io.CopyBuffer(struct{ io.Writer }{h}, struct{ io.Reader }{part}, buf)
