@@ -63,7 +63,7 @@ func TestLinux(t *testing.T) {
 		}
 	}
 	disks := newDisks(t, shapes, linuxDevice)
-	for i, r := range kernel.guest(t, disks.jobs).boot(t, disks.paths, 4*time.Minute) {
+	for i, r := range kernel.guest(t, disks.jobs).boot(t, disks.paths, 8*time.Minute) {
 		count.run("linux")
 		t.Run(shapes[i].String(), func(t *testing.T) {
 			if r.Error != "" {
