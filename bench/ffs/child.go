@@ -15,9 +15,9 @@ import (
 // be measured: it prints how long it took.
 func child(args []string) error {
 	if len(args) != 3 {
-		return errors.New("child image|copy FROM TO")
+		return errors.New("child image|copy|compare FROM TO")
 	}
-	do := map[string]func(from, to string) error{"image": image, "copy": copyFile}[args[0]]
+	do := map[string]func(from, to string) error{"image": image, "copy": copyFile, "compare": compare}[args[0]]
 	if do == nil {
 		return fmt.Errorf("unknown child %s", args[0])
 	}

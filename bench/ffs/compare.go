@@ -9,23 +9,23 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/fakecracker/fakecracker/ffs"
 )
 
-// compare reads back what a side made: every file of the tree is in it, and
-// nothing else.
-func (c comparison) compare(s *side) error {
-	if !strings.HasSuffix(s.image, ".img") {
-		return nil
-	}
-	f, err := os.Open(s.image)
+// compare reads an image back: it is without faults, every file of the tree is
+// in it, and nothing else.
+func compare(tree, name string) error {
+	f, err := os.Open(name)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	findings, err := ffs.Check(context.Background(), f, s.size)
+	fi, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	findings, err := ffs.Check(context.Background(), f, fi.Size())
 	if err != nil {
 		return err
 	}
@@ -43,7 +43,7 @@ func (c comparison) compare(s *side) error {
 		}
 		n++
 	}
-	host := os.DirFS(c.tree)
+	host := os.DirFS(tree)
 	err = fs.WalkDir(host, ".", func(p string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
