@@ -5,7 +5,6 @@ package main
 import (
 	"fmt"
 	"net/http"
-	"os"
 	"syscall"
 )
 
@@ -36,6 +35,4 @@ func openConsole() {
 			dup(fd, n)
 		}
 	}
-	os.Stdout = os.NewFile(1, "/dev/console")
-	os.Stderr = os.NewFile(2, "/dev/console")
 }
