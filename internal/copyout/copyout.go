@@ -33,7 +33,8 @@ type Result struct {
 // Options say how files are copied. All may be zero.
 type Options struct {
 	// Failed is told what could not be copied; the rest is copied
-	// nevertheless. Without it the first such error ends the copy.
+	// nevertheless, but for what is in a folder that couldn't. Without it
+	// the first such error ends the copy.
 	Failed func(error) error
 }
 
@@ -67,6 +68,7 @@ type copier struct {
 	asRoot   bool
 	result   Result
 	folders  []ffs.Entry // whose modes and times are set when they are full
+	missing  []string    // folders that could not be made, with a slash behind
 	buf      []byte
 	here     folder
 }
@@ -104,11 +106,25 @@ func (c *copier) entry(e ffs.Entry) error {
 	if err := c.ctx.Err(); err != nil {
 		return err
 	}
-	name := c.host(e.Path)
-	if err := c.write(name, e); err != nil {
+	if n := len(c.missing); n > 0 && strings.HasPrefix(e.Path, c.missing[n-1]) {
+		return nil // what is in the folder's way may lead elsewhere
+	}
+	if err := c.write(c.host(e.Path), e); err != nil {
+		if e.Mode.IsDir() {
+			c.missing = append(c.missing, strings.TrimSuffix(e.Path, "/")+"/")
+		}
 		return fmt.Errorf("copy %s: %w", e.Path, err)
 	}
 	return nil
+}
+
+// link makes another name of a file.
+func (c *copier) link(name string, e ffs.Entry) error {
+	if slices.ContainsFunc(c.missing, func(dir string) bool { return strings.HasPrefix(e.Hardlink, dir) }) {
+		return fmt.Errorf("its other name %s was not copied", e.Hardlink)
+	}
+	c.result.Files++
+	return c.root.Link(c.host(e.Hardlink), name)
 }
 
 // write makes the file at name.
@@ -127,8 +143,7 @@ func (c *copier) write(name string, e ffs.Entry) error {
 		return err
 	}
 	if e.Hardlink != "" {
-		c.result.Files++
-		return c.root.Link(c.host(e.Hardlink), name)
+		return c.link(name, e)
 	}
 	if e.Mode.Type() == fs.ModeSymlink {
 		if err := c.here.root.Symlink(e.Target, base); err != nil {

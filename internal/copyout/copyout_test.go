@@ -195,6 +195,39 @@ func TestCopyStaysInside(t *testing.T) {
 	}
 }
 
+// TestCopyAroundALink copies a folder over a link of the host's: what would be
+// in it does not go where the link leads, and no link is made from there.
+func TestCopyAroundALink(t *testing.T) {
+	dest := t.TempDir()
+	kept := filepath.Join(dest, "kept")
+	if err := errors.Join(os.Mkdir(kept, 0o755), os.WriteFile(filepath.Join(kept, "x"), []byte("mine"), 0o600), os.Symlink("kept", filepath.Join(dest, "a"))); err != nil {
+		t.Fatal(err)
+	}
+	var told []string
+	got, err := copyTo(t, dest, Options{Failed: func(err error) error {
+		told = append(told, err.Error())
+		return nil
+	}}, folderAt("/"), folderAt("/a"), folderAt("/a/b"), file("/a/x", "theirs"), file("/a/y", "theirs"), ffs.Entry{Path: "/hard", Hardlink: "/a/x"}, file("/z", "z"))
+	if err != nil || got.Files != 1 || got.Failed != 2 {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	want := []string{
+		"copy /a: " + filepath.Join(dest, "a") + " is in the way: it is no folder",
+		"copy /hard: its other name /a/x was not copied",
+	}
+	if diff := cmp.Diff(want, told); diff != "" {
+		t.Error(diff)
+	}
+	names, err := os.ReadDir(kept)
+	text, readErr := os.ReadFile(filepath.Join(kept, "x"))
+	if err != nil || readErr != nil || len(names) != 1 || string(text) != "mine" {
+		t.Errorf("what the link leads to is changed: %v, %q, %v, %v", names, text, err, readErr)
+	}
+	if _, err := os.Lstat(filepath.Join(dest, "hard")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the host's own file has another name: %v", err)
+	}
+}
+
 func TestCopyKeepsHoles(t *testing.T) {
 	dest := t.TempDir()
 	const size = 1 << 30
