@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path"
 	"strings"
@@ -79,6 +80,16 @@ func openDisk(name, part string) (*diskFS, error) {
 
 // openPartition finds the partition, without a look into it.
 func openPartition(name, part string) (*diskFS, error) {
+	fi, err := os.Stat(name)
+	if err != nil {
+		return nil, errors.Unwrap(err)
+	}
+	switch fi.Mode().Type() { // to open a FIFO would wait for who writes to it
+	case fs.ModeDir:
+		return nil, errors.New("it is a folder")
+	case fs.ModeNamedPipe, fs.ModeSocket:
+		return nil, fmt.Errorf("it is a %s: write the disk to a file first", fileTypes[fi.Mode().Type()])
+	}
 	f, err := os.Open(name)
 	if err != nil {
 		return nil, errors.Unwrap(err)
@@ -96,9 +107,6 @@ func openPartition(name, part string) (*diskFS, error) {
 
 // find sets part and size to those of the partition with the name.
 func (d *diskFS) find(name string) error {
-	if fi, err := d.file.Stat(); err == nil && fi.IsDir() {
-		return errors.New("it is a folder")
-	}
 	t, err := partition.Find(d.file, d.size)
 	if err == nil {
 		var p partition.Partition

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
 
 	"github.com/fakecracker/fakecracker/ffs"
 	"github.com/fakecracker/fakecracker/internal/partition"
@@ -143,6 +144,10 @@ func TestDiskErrors(t *testing.T) {
 	img := diskImage(t, diskEntries(), partition.Bare)
 	ext4 := make([]byte, 4096)
 	copy(ext4[1080:], "\x53\xef")
+	fifo := filepath.Join(t.TempDir(), "fifo")
+	if err := unix.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for _, test := range []struct {
 		name string
 		args []string
@@ -151,6 +156,9 @@ func TestDiskErrors(t *testing.T) {
 	}{
 		{"no such file", []string{"ls", "/nowhere/disk"}, exitFailed, "open disk /nowhere/disk: no such file"},
 		{"a folder", []string{"ls", t.TempDir()}, exitFailed, "it is a folder"},
+		{"a FIFO", []string{"ls", fifo}, exitFailed, "it is a fifo"},
+		{"a FIFO, checked", []string{"check", fifo}, exitFailed, "it is a fifo"},
+		{"over a FIFO", []string{"cp", img, "/su", fifo}, exitFailed, "it is a fifo"},
 		{"no such path", []string{"ls", img, "/nowhere"}, exitFailed, "nowhere: file does not exist"},
 		{"ext4", []string{"ls", writeTemp(t, ext4)}, exitFailed, "it is an ext4"},
 		{"ext4, checked", []string{"check", writeTemp(t, ext4)}, exitFailed, "it is an ext4"},

@@ -105,14 +105,16 @@ func destination(p, dest string, isDir, several bool) (dir, name string, err err
 		return "", "", err
 	case err == nil && (several || isDir):
 		return "", "", fmt.Errorf("copy to %s: it is no folder", dest)
+	case err == nil && !fi.Mode().IsRegular(): // a device would lose its name
+		return "", "", fmt.Errorf("copy to %s: it is a %s: name a file or a folder, or use cat", dest, fileTypes[fi.Mode().Type()])
 	case several:
 		return "", "", fmt.Errorf("copy to %s: there is no such folder", dest)
-	case isDir && p == ".":
-		if err := os.Mkdir(dest, 0o777); err != nil {
+	case isDir: // DEST itself bounds what is written
+		if err := os.Mkdir(dest, 0o700); err != nil {
 			return "", "", err
 		}
 		return dest, ".", nil
-	case strings.HasSuffix(dest, "/") && !isDir:
+	case strings.HasSuffix(dest, "/"):
 		return "", "", fmt.Errorf("copy to %s: there is no such folder", dest)
 	}
 	dest = filepath.Clean(dest)
