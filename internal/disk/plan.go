@@ -9,7 +9,6 @@ import (
 	"hash"
 	"path"
 	"slices"
-	"time"
 
 	"github.com/fakecracker/fakecracker/internal/image"
 	"github.com/fakecracker/fakecracker/internal/tree"
@@ -92,7 +91,6 @@ type plan struct {
 	entries []tree.Entry // sorted, complete: parents, nodes, mount points
 	size    int64        // bytes of the files' contents
 	free    int64        // bytes
-	newest  time.Time    // the latest modification time
 
 	progress func(done, total int64)
 	done     int64
@@ -114,9 +112,6 @@ func newPlan(k key, img image.Image, o Options) (*plan, error) {
 	for _, e := range p.entries {
 		if err := check(e, &t); err != nil {
 			return nil, err
-		}
-		if e.ModTime.After(p.newest) {
-			p.newest = e.ModTime
 		}
 	}
 	return p, nil
