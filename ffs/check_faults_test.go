@@ -360,6 +360,26 @@ func TestCheckFaults(t *testing.T) {
 	}
 }
 
+// TestCheckSurvivesSmallGroups has an FFSv1's tables of blocks, which the
+// superblock says are of less than nothing, end behind the group.
+func TestCheckSurvivesSmallGroups(t *testing.T) {
+	s := &Superblock{
+		Magic: magic1, Place: superblock1At, BlockSize: 4096, FragmentSize: 4096, OldFlags: flagsUpdated,
+		InodesPerGroup: 32, FragsPerGroup: 8, Groups: 1, Size: 8, SummaryAt: 7, SummarySize: 4096,
+	}
+	s.setShifts(blockUnit)
+	s.SuperblockAt, s.GroupAt, s.InodesAt, s.DataAt = 3, 5, 6, 7
+	s.OldNRPos, s.GroupSize = -2, 173
+	check(t, s.validate())
+	img := make([]byte, s.Bytes())
+	copy(img[s.Place:], s.encode(binary.LittleEndian))
+	found, err := Check(context.Background(), bytes.NewReader(img), s.Bytes())
+	check(t, err)
+	if len(found) != 1 || found[0].Where != "superblock fs_cgsize" {
+		t.Errorf("found %v, want only that the groups are too small", found)
+	}
+}
+
 func TestCheckRefuses(t *testing.T) {
 	for _, img := range [][]byte{nil, make([]byte, 1<<20), bytes.Repeat([]byte("text"), 1<<18)} {
 		if found, err := Check(context.Background(), bytes.NewReader(img), int64(len(img))); err == nil {

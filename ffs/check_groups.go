@@ -37,7 +37,7 @@ func (h *groupHeader) fits(s *Superblock) bool {
 			return false
 		}
 	}
-	return s.OldCPG >= 0 && s.OldCPG <= s.GroupSize
+	return s.OldCPG >= 0 && s.OldCPG <= s.GroupSize && s.OldNRPos >= 0 && s.OldNRPos <= s.GroupSize
 }
 
 // expectedGroup is group g as it should be by what was found in use.
