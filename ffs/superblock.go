@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"math/bits"
 )
 
@@ -161,7 +162,7 @@ func (s *Superblock) validateShifts() error {
 }
 
 func (s *Superblock) validateGroups() error {
-	if s.Size <= 0 || s.Size > 1<<52 || s.Version() == 1 && s.Size > maxFragments {
+	if s.Size <= 0 || s.Size > math.MaxInt64>>s.FragmentShift || s.Version() == 1 && s.Size > maxFragments {
 		return fmt.Errorf("fs_size %d: out of range", s.Size)
 	}
 	if s.FragsPerGroup <= 0 || s.FragsPerGroup%s.FragsPerBlock != 0 {
