@@ -1,5 +1,10 @@
 package ffs
 
+import (
+	"cmp"
+	"slices"
+)
+
 // group returns group g as it will be on disk.
 func (l *Layout) group(g uint32) *group {
 	s := l.super
@@ -60,13 +65,8 @@ func (l *Layout) partialIn(g uint32) []partial {
 	if g == l.super.Groups-1 {
 		to = max(to, l.used)
 	}
-	list := l.partial
-	for len(list) > 0 && list[0].block < from {
-		list = list[1:]
-	}
-	n := 0
-	for n < len(list) && list[n].block < to {
-		n++
-	}
-	return list[:n]
+	byBlock := func(p partial, block int64) int { return cmp.Compare(p.block, block) }
+	first, _ := slices.BinarySearchFunc(l.partial, from, byBlock)
+	end, _ := slices.BinarySearchFunc(l.partial, to, byBlock)
+	return l.partial[first:end]
 }
