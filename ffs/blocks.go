@@ -39,14 +39,6 @@ func (f *FS) block(addr int64) ([]byte, error) {
 	return b, nil
 }
 
-// pointer is address n of an indirect block.
-func (f *FS) pointer(b []byte, n int64) int64 {
-	if f.sb.Magic == magic1 {
-		return int64(int32(f.order.Uint32(b[4*n:])))
-	}
-	return int64(f.order.Uint64(b[8*n:]))
-}
-
 // A stretch is n blocks of a file from block lbn on that stand one after the
 // other on the disk from the address addr on, or are a hole where that is 0.
 type stretch struct{ lbn, addr, n int64 }
@@ -82,9 +74,9 @@ func (f *FS) indirectStretch(i *Inode, addr, span, rest, lbn, end int64) (stretc
 		span /= int64(f.sb.Pointers)
 		at := rest / span
 		if span == 1 {
-			return f.run(i, lbn, min(end-lbn, int64(f.sb.Pointers)-at), func(n int64) int64 { return f.pointer(b, at+n) })
+			return f.run(i, lbn, min(end-lbn, int64(f.sb.Pointers)-at), func(n int64) int64 { return f.sb.pointer(f.order, b, at+n) })
 		}
-		addr, rest = f.pointer(b, at), rest%span
+		addr, rest = f.sb.pointer(f.order, b, at), rest%span
 	}
 }
 
@@ -164,6 +156,9 @@ type blockWalk struct {
 	visit func(blockRef)
 	end   int64 // blocks of the file
 	left  int64 // fragments that the file can still have: addresses may repeat
+	// seen has the indirect blocks: one that is there again and again would
+	// make the walk of a few blocks take hours.
+	seen map[int64]bool
 }
 
 // ref visits what addr leads to: span blocks from lbn on.
@@ -184,15 +179,45 @@ func (w *blockWalk) ref(level int, addr, lbn, span int64) error {
 	if w.visit(r); level == 0 {
 		return nil
 	}
+	if w.seen[addr] {
+		return fmt.Errorf("block %d: the indirect block at %d is there twice", lbn, addr)
+	}
+	if w.seen == nil {
+		w.seen = map[int64]bool{}
+	}
+	w.seen[addr] = true
 	b, err := w.fs.block(addr)
 	if err != nil {
 		return fmt.Errorf("indirect block: %w", err)
 	}
 	span /= int64(w.fs.sb.Pointers)
 	for n := range int64(w.fs.sb.Pointers) {
-		if err := w.ref(level-1, w.fs.pointer(b, n), lbn+n*span, span); err != nil {
+		if err := w.ref(level-1, w.fs.sb.pointer(w.fs.order, b, n), lbn+n*span, span); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// checkDistinct refuses a directory that has a block more than once, from
+// which a small image could make one larger than memory.
+func (f *FS) checkDistinct(i *Inode) error {
+	if int64(i.Size) <= directs<<f.sb.BlockShift {
+		return nil
+	}
+	var twice error
+	seen := map[int64]bool{}
+	err := f.walkBlocks(i, func(r blockRef) {
+		if seen[r.addr] && twice == nil {
+			twice = fmt.Errorf("block %d: %w: the block at %d is there twice", r.lbn, errDirent, r.addr)
+		}
+		seen[r.addr] = true
+	})
+	if err == nil {
+		err = twice
+	}
+	if err != nil {
+		return fmt.Errorf("inode %d: %w", i.Number, err)
 	}
 	return nil
 }

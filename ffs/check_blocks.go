@@ -27,7 +27,7 @@ const (
 
 // checkBlocks claims all blocks of inode i, whose bytes are b.
 func (c *checker) checkBlocks(ctx context.Context, i *Inode, st *inodeState, b []byte) error {
-	w := &claimer{checker: c, in: i, snapshot: i.Flags&fileSnapshot != 0}
+	w := &claimer{checker: c, in: i, snapshot: i.kind() == typeRegular && i.Flags&fileSnapshot != 0}
 	switch kind := i.kind(); {
 	case kind == typeChar || kind == typeBlock:
 		w.device()
@@ -142,7 +142,7 @@ func (w *claimer) branch(ctx context.Context, a int64, level int, span, left int
 	}
 	span /= int64(w.s.Pointers)
 	for n := range int(w.s.Pointers) {
-		p := w.pointer(b, n)
+		p := w.s.pointer(w.order, b, int64(n))
 		switch {
 		case p == 0:
 		case left <= 0:
@@ -158,14 +158,6 @@ func (w *claimer) branch(ctx context.Context, a int64, level int, span, left int
 		left -= span
 	}
 	return nil
-}
-
-// pointer is entry n of an indirect block.
-func (c *checker) pointer(b []byte, n int) int64 {
-	if c.s.Version() == 1 {
-		return int64(int32(c.order.Uint32(b[n*4:])))
-	}
-	return int64(c.order.Uint64(b[n*8:]))
 }
 
 // claim marks the n fragments at a as the inode's. It returns false if they

@@ -249,7 +249,7 @@ func (c *checker) blockAddress(in *Inode, lbn int64) (int64, error) {
 			return 0, err
 		}
 		lbn %= span
-		a = c.pointer(b[:], 0)
+		a = c.s.pointer(c.order, b[:], 0)
 	}
 	return a, nil
 }

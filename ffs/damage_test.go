@@ -134,6 +134,19 @@ func TestReaderSurvivesDamage(t *testing.T) {
 				i.Indirect = [3]int64{i.Indirect[0], i.Indirect[0], i.Indirect[0]}
 			})
 		}, "/large", "more fragments than the file system"},
+		{"one indirect block twice", func(t testing.TB, d damagedImage) {
+			d.edit(t, "large", func(i *Inode) { i.Size, i.Indirect[1] = 1<<33, i.Indirect[0] })
+		}, "/large", "is there twice"},
+		{"a directory of one block", func(t testing.TB, d damagedImage) {
+			_, large := d.at(t, "large")
+			d.edit(t, "dir", func(i *Inode) {
+				i.Size = uint64(13 * d.sb.BlockSize)
+				for n := range i.Direct {
+					i.Direct[n] = i.Direct[0]
+				}
+				i.Indirect[0] = large.Indirect[0]
+			})
+		}, "/dir", "is there twice"},
 		{"type of a file", func(t testing.TB, d damagedImage) {
 			d.edit(t, "large", func(i *Inode) { i.Mode = 0o170644 })
 		}, "/large", "unknown type"},

@@ -28,6 +28,9 @@ func (f *FS) directory(i *Inode) (*directory, error) {
 	if d := f.dirs.get(i.Number); d != nil {
 		return d, nil
 	}
+	if err := f.checkDistinct(i); err != nil {
+		return nil, err
+	}
 	d := new(directory)
 	buf := make([]byte, min(int64(i.Size), dirRead))
 	for at := int64(0); at < int64(i.Size); at += int64(len(buf)) {

@@ -1,5 +1,7 @@
 package ffs
 
+import "encoding/binary"
+
 // summaryBytes is the length of a Summary on disk.
 const summaryBytes = 16
 
@@ -9,6 +11,14 @@ func (s *Superblock) pointerSize() int32 {
 		return 4
 	}
 	return 8
+}
+
+// pointer is address n of an indirect block.
+func (s *Superblock) pointer(o binary.ByteOrder, b []byte, n int64) int64 {
+	if s.Magic == magic1 {
+		return int64(int32(o.Uint32(b[4*n:])))
+	}
+	return int64(o.Uint64(b[8*n:]))
 }
 
 func (s *Superblock) inodeSize() int32 {
