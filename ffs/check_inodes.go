@@ -25,6 +25,10 @@ const (
 const (
 	fileSnapshot = 0x00200000 // SF_SNAPSHOT
 	fileLog      = 0x00400000 // SF_LOG: the journal
+	fileInvalid  = 0x00800000 // SF_SNAPINVAL: a snapshot that was not finished
+
+	// kernelFileFlags are on files that hold the kernel's own structures.
+	kernelFileFlags = fileSnapshot | fileLog | fileInvalid
 )
 
 const (
@@ -174,10 +178,7 @@ func (c *checker) checkSize(i *Inode) bool {
 	most := uint64(maxTarget)
 	switch i.kind() {
 	case typeRegular:
-		most = c.s.maxFileSize()
-		if c.s.Version() == 1 {
-			most = min(most, 1<<31*uint64(c.s.BlockSize)-1)
-		}
+		most = c.s.fileLimit()
 	case typeDir:
 		most = maxDirSize
 		if i.Size == 0 || i.Size%dirChunk != 0 {

@@ -15,7 +15,8 @@ type Entry struct {
 	// fs.ModeSetgid and fs.ModeSticky.
 	Mode     fs.FileMode
 	UID, GID uint32
-	// Flags are those of chflags(2), such as UF_IMMUTABLE.
+	// Flags are those of chflags(2), such as UF_IMMUTABLE. Those of snapshots
+	// and journals are refused.
 	Flags uint32
 	// ModTime, and the other times where they differ from it. FFSv1 has no
 	// BirthTime and seconds of 32 bits.

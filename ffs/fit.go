@@ -81,7 +81,7 @@ func (o *Options) check(bsize int) error {
 		{"fragment size", int64(o.FragmentSize), 0, maxBlock},
 		{"sector size", int64(o.SectorSize), 0, maxBlock},
 		{"size", o.Size, 0, math.MaxInt64},
-		{"least size", o.MinSize, 0, math.MaxInt64},
+		{"least size", o.MinSize, 0, 1 << 60},
 		{"greatest size", o.MaxSize, 0, math.MaxInt64},
 		{"free space", o.Free, 0, 1 << 60},
 		{"percentage of free space", int64(o.FreePercent), 0, 1 << 20},
@@ -146,6 +146,15 @@ func (s *Superblock) maxFileSize() uint64 {
 		size += span
 	}
 	return size
+}
+
+// fileLimit is how long a file may be: fsck_ffs(8) clears longer ones of an
+// FFSv1, whatever fs_maxfilesize says.
+func (s *Superblock) fileLimit() uint64 {
+	if s.Magic == magic1 {
+		return min(s.maxFileSize(), 1<<31*uint64(s.BlockSize)-1)
+	}
+	return s.maxFileSize()
 }
 
 // groupBytes is how long a group's header and maps are (CGSIZE() in fs.h).
@@ -227,7 +236,7 @@ func (o *Options) fit(s *Superblock, used need) (*Superblock, error) {
 	}
 	size := o.Size
 	if size == 0 {
-		size = max(o.MinSize, least.Bytes(), o.reserved(s, wanted))
+		size = max(roundUp(o.MinSize, int64(s.FragmentSize)), least.Bytes(), o.reserved(s, wanted))
 	}
 	if size < least.Bytes() {
 		return nil, fmt.Errorf("the files and the free space asked for take %d bytes, %d more than the size of %d", least.Bytes(), least.Bytes()-size, size)
@@ -236,6 +245,10 @@ func (o *Options) fit(s *Superblock, used need) (*Superblock, error) {
 		return nil, fmt.Errorf("the files and the free space asked for take %d bytes, %d more than the greatest size of %d", size, size-o.MaxSize, o.MaxSize)
 	}
 	if size != least.Bytes() {
+		enough := func(t *Superblock) bool { return t.Size >= size>>s.FragmentShift }
+		if s.fewestGroups(used.inodes+o.Inodes, o, enough) == nil {
+			return nil, fmt.Errorf("size %d: an FFS with blocks of %d bytes can't be as large: take larger ones", size, s.BlockSize)
+		}
 		least = s.fitSize(size>>s.FragmentShift, used, least, o)
 	}
 	if s.Magic == magic1 && least.Size > maxFragments {

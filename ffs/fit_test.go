@@ -58,6 +58,17 @@ func TestMinFree(t *testing.T) {
 	}
 }
 
+// TestMinSize is not gone below, fragments or not.
+func TestMinSize(t *testing.T) {
+	l, err := Plan(nil, Options{MinSize: 1<<20 + 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := l.Size(); got < 1<<20+1 || got > 1<<20+2048 {
+		t.Errorf("%d bytes, want at least %d", got, 1<<20+1)
+	}
+}
+
 // TestFitRefused is what can't be made, each with the words that say why.
 func TestFitRefused(t *testing.T) {
 	for _, c := range []struct {
@@ -77,6 +88,7 @@ func TestFitRefused(t *testing.T) {
 		{"too small", Options{Size: 1 << 20}, 1, 100, "more than the size of 1048576"},
 		{"above the greatest", Options{MaxSize: 1 << 20}, 1, 100, "more than the greatest size of 1048576"},
 		{"v1 addresses", Options{Version: 1, BlockSize: 4096, Size: 2 << 40}, 1, 1, "an FFSv1 with fragments of 512 bytes holds"},
+		{"above all sizes", Options{Size: 1 << 62}, 1, 1, "size 4611686018427387904"},
 		{"inodes", Options{Inodes: maxInodes}, 1000, 1, "inodes: FFS holds"},
 		{"group size", Options{MaxBlocksPerGroup: 2}, 1, 1, "do not fit into an FFS with blocks of 16384 bytes"},
 	} {

@@ -234,6 +234,9 @@ func (n *node) check(s *Superblock, o *Options) error {
 	if err := n.checkTimes(s, o); err != nil {
 		return err
 	}
+	if own := e.Flags & kernelFileFlags; own != 0 {
+		return fmt.Errorf("flags %#x: snapshots and journals are the kernel's to make", own)
+	}
 	switch n.mode & typeMask {
 	case typeRegular:
 		n.size = e.Size
@@ -253,8 +256,8 @@ func (n *node) check(s *Superblock, o *Options) error {
 
 func (n *node) checkContents(s *Superblock) error {
 	e := n.entry
-	if e.Size < 0 || uint64(e.Size) > s.MaxFileSize {
-		return fmt.Errorf("size %d: this file system holds files up to %d bytes", e.Size, s.MaxFileSize)
+	if e.Size < 0 || uint64(e.Size) > s.fileLimit() {
+		return fmt.Errorf("size %d: this file system holds files up to %d bytes", e.Size, s.fileLimit())
 	}
 	if e.Size > 0 && e.Open == nil {
 		return fmt.Errorf("it has a size of %d, and no Open", e.Size)

@@ -144,6 +144,11 @@ func (n *node) measure(s *Superblock) {
 	n.indirect = n.countIndirect(s, indirects)
 }
 
+// blockCount is di_blocks of a node that was measured.
+func (n *node) blockCount(s *Superblock) uint64 {
+	return uint64(s.offset((n.blocks+n.indirect)*int64(s.FragsPerBlock)+int64(n.tail)) / blockUnit)
+}
+
 // dataExtents rounds the data of a sparse file of so many whole blocks to
 // blocks. The last block of a file is never a hole: the kernel would not find
 // the file's end in it.

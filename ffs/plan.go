@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash/fnv"
+	"math"
 	"time"
 )
 
@@ -37,6 +38,9 @@ func Plan(entries []Entry, o Options) (*Layout, error) {
 		return nil, fmt.Errorf("plan an FFS: %w", err)
 	}
 	packed := pack(nodes, base)
+	if err := checkBlockCounts(nodes, base); err != nil {
+		return nil, fmt.Errorf("plan an FFS: %w", err)
+	}
 	super, err := o.fit(base, need{int64(len(nodes)), packed.next, packed.frags})
 	if err != nil {
 		return nil, fmt.Errorf("plan an FFS: %w", err)
@@ -61,6 +65,16 @@ func Plan(entries []Entry, o Options) (*Layout, error) {
 	l.identify(&o)
 	l.count()
 	return l, nil
+}
+
+// checkBlockCounts refuses files with more blocks than an FFSv1 counts.
+func checkBlockCounts(nodes []node, s *Superblock) error {
+	for i := range nodes {
+		if n := &nodes[i]; s.Magic == magic1 && n.blockCount(s) > math.MaxUint32 {
+			return fmt.Errorf("%s: %d blocks of %d bytes: an FFSv1 counts %d, use version 2", n.entry.Path, n.blockCount(s), blockUnit, uint32(math.MaxUint32))
+		}
+	}
+	return nil
 }
 
 // Size of the file system in bytes.
@@ -139,8 +153,7 @@ func (l *Layout) inode(at int32) Inode {
 	switch {
 	case n.inBlocks(s):
 		n.addresses(&i, l.space)
-		frags := (n.blocks+n.indirect)*int64(s.FragsPerBlock) + int64(n.tail)
-		i.Blocks = uint64(s.offset(frags) / blockUnit)
+		i.Blocks = n.blockCount(s)
 	case i.kind() == typeLink:
 		i.Target = e.Target
 	case i.kind() == typeChar || i.kind() == typeBlock:

@@ -50,6 +50,8 @@ func TestPlanRefused(t *testing.T) {
 		{"no contents", 2, []Entry{{Path: "/a", Size: 1}}, "it has a size of 1, and no Open"},
 		{"negative size", 2, []Entry{{Path: "/a", Size: -1}}, "size -1"},
 		{"size", 1, []Entry{{Path: "/a", Size: 1 << 60, Open: text("")}}, "this file system holds files up to"},
+		{"size that fsck_ffs clears", 1, []Entry{{Path: "/a", Size: 1 << 46, Data: []Range{}, Open: text("")}}, "this file system holds files up to 35184372088831"},
+		{"flags", 2, []Entry{{Path: "/a", Flags: fileSnapshot}}, "flags 0x200000"},
 		{"data", 2, []Entry{{Path: "/a", Size: 10, Open: text(""), Data: []Range{{5, 6}}}}, "data of 6 bytes at 5"},
 		{"data order", 2, []Entry{{Path: "/a", Size: 10, Open: text(""), Data: []Range{{5, 1}, {4, 1}}}}, "data of 1 bytes at 4"},
 		{"time", 1, []Entry{{Path: "/a", ModTime: in1850}}, "FFSv1 holds times from 1901 to 2038, use version 2"},
@@ -61,6 +63,15 @@ func TestPlanRefused(t *testing.T) {
 				t.Errorf("error %v, want one with %q", err, c.want)
 			}
 		})
+	}
+}
+
+// TestPlanRefusesMoreBlocksThanAreCounted has di_blocks of an FFSv1 overflow.
+func TestPlanRefusesMoreBlocksThanAreCounted(t *testing.T) {
+	large := []Entry{{Path: "/a", Size: 3 << 40, Open: text("")}}
+	_, err := Plan(large, Options{Version: 1, BlockSize: 65536})
+	if want := "/a: 6442844288 blocks"; err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("error %v, want one with %q", err, want)
 	}
 }
 
