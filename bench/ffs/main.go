@@ -56,7 +56,7 @@ func run(work, bin string, rounds int) error {
 		}
 		fmt.Printf("%s: %d files and folders, %d MB\n", t.name, n.entries, n.bytes/1e6)
 		c := comparison{tree: tree, work: work, bin: bin}
-		if err := c.run(rounds, t.copies); err != nil {
+		if err := c.run(rounds, t.beside); err != nil {
 			return err
 		}
 		if err := os.RemoveAll(tree); err != nil {

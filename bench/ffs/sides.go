@@ -3,12 +3,15 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/fakecracker/fakecracker/bench/samples"
 )
@@ -32,7 +35,7 @@ type side struct {
 // sides are the ones for the comparison: makefs with the options that are
 // ours, its own for the package and the command alike, so that all make the
 // same file system.
-func (c comparison) sides(copies bool) []*side {
+func (c comparison) sides(beside string) []*side {
 	self := os.Args[0]
 	out := func(name string) string { return filepath.Join(c.work, name) }
 	options := []string{"-t", "ffs", "-o", "version=2"}
@@ -41,17 +44,22 @@ func (c comparison) sides(copies bool) []*side {
 		{name: "fakecracker makefs", image: out("ours.img"), command: append(append([]string{c.bin, "makefs"}, options...), out("ours.img"), c.tree)},
 		{name: "makefs", image: out("theirs.img"), theirs: true, command: append(append([]string{"makefs"}, options...), out("theirs.img"), c.tree)},
 	}
-	if copies {
-		return append(sides, &side{name: "copy_file_range", image: out("copy"), inside: true, command: []string{self, "child", "copy", filepath.Join(c.tree, "file"), out("copy")}})
+	switch beside {
+	case copyRange:
+		sides = append(sides, &side{name: beside, image: out("copy"), inside: true, command: []string{self, "child", "copy", filepath.Join(c.tree, "file"), out("copy")}})
+	case copyTool:
+		sides = append(sides, &side{name: beside, image: out("copy"), command: []string{"cp", "-a", c.tree, out("copy")}})
 	}
-	return append(sides, &side{name: "cp -a", image: out("copy"), command: []string{"cp", "-a", c.tree, out("copy")}})
+	return sides
 }
 
-func (c comparison) run(rounds int, copies bool) error {
-	sides := c.sides(copies)
+func (c comparison) run(rounds int, beside string) error {
+	sides := c.sides(beside)
 	for round := range rounds + 1 { // the first warms the caches and is not counted
-		for i := range sides {
-			s := sides[(round+i)%len(sides)] // what one leaves to be written slows the next
+		// What one leaves behind slows the next: each has another before it.
+		order := rand.New(rand.NewPCG(uint64(round), 0)).Perm(len(sides))
+		for _, i := range order {
+			s := sides[i]
 			t, err := s.once()
 			if err != nil {
 				return fmt.Errorf("%s: %w", s.name, err)
@@ -71,6 +79,7 @@ func (c comparison) run(rounds int, copies bool) error {
 			if e := os.RemoveAll(s.image); err == nil {
 				err = e
 			}
+			unix.Sync() // what is left to be written would slow the next
 			if err != nil {
 				return fmt.Errorf("%s: %w", s.name, err)
 			}
@@ -79,9 +88,10 @@ func (c comparison) run(rounds int, copies bool) error {
 	for _, s := range sides {
 		fmt.Printf("%-20s %s; at most %d MB resident; %d bytes\n  %s\n", s.name, s.times, s.memory>>20, s.size, strings.Join(s.command, " "))
 	}
-	last := sides[3]
 	for _, s := range sides[:2] {
-		fmt.Printf("%s: makefs takes %.2f times as long; it takes %.2f times as long as %s\n", s.name, sides[2].times.Ratio(s.times), s.times.Ratio(last.times), last.name)
+		for _, other := range sides[2:] {
+			fmt.Printf("%s / %s: %.2f\n", s.name, other.name, s.times.Ratio(other.times))
+		}
 	}
 	fmt.Println()
 	return nil

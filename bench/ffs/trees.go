@@ -12,18 +12,23 @@ import (
 
 // A tree is what file systems are made of.
 type tree struct {
-	name string
-	// copies says that the tree is one file, to be compared with a copy of it.
-	copies bool
+	name   string
+	beside string // what else it is compared with: copyRange, copyTool or nothing
 	fill   func(dir string) error
 }
+
+// What the making of a file system is compared with, beside makefs.
+const (
+	copyRange = "copy_file_range" // of a tree that is one file
+	copyTool  = "cp -a"
+)
 
 var trees = []tree{
 	{name: "/usr/share and Go's source", fill: func(dir string) error {
 		return errors.Join(copyTree("/usr/share", dir, 0), copyTree(filepath.Join(runtime.GOROOT(), "src"), dir, 0))
 	}},
-	{name: "one file of 1 GiB", copies: true, fill: func(dir string) error { return randomFile(filepath.Join(dir, "file"), 1<<30) }},
-	{name: "a ship of 60 MB", fill: func(dir string) error { return copyTree("/usr/lib/x86_64-linux-gnu", dir, 60e6) }},
+	{name: "one file of 1 GiB", beside: copyRange, fill: func(dir string) error { return randomFile(filepath.Join(dir, "file"), 1<<30) }},
+	{name: "a ship of 60 MB", beside: copyTool, fill: func(dir string) error { return copyTree("/usr/lib/x86_64-linux-gnu", dir, 60e6) }},
 }
 
 // A count is the size of a tree.
