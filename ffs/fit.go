@@ -102,6 +102,9 @@ func (o *Options) check(bsize int) error {
 	if n := int32(o.SectorSize); n != 0 && (!isPowerOf2(n) || n < blockUnit) {
 		return fmt.Errorf("sector size %d: want a power of two from %d on", n, blockUnit)
 	}
+	if sec := o.stamp(o.Time).Unix(); o.Version == 1 && int64(int32(sec)) != sec {
+		return fmt.Errorf("time %s: FFSv1 holds times from 1901 to 2038, use version 2", o.Time.UTC().Format(time.RFC3339))
+	}
 	return nil
 }
 
@@ -245,11 +248,10 @@ func (o *Options) fit(s *Superblock, used need) (*Superblock, error) {
 		return nil, fmt.Errorf("the files and the free space asked for take %d bytes, %d more than the greatest size of %d", size, size-o.MaxSize, o.MaxSize)
 	}
 	if size != least.Bytes() {
-		enough := func(t *Superblock) bool { return t.Size >= size>>s.FragmentShift }
-		if s.fewestGroups(used.inodes+o.Inodes, o, enough) == nil {
-			return nil, fmt.Errorf("size %d: an FFS with blocks of %d bytes can't be as large: take larger ones", size, s.BlockSize)
-		}
 		least = s.fitSize(size>>s.FragmentShift, used, least, o)
+	}
+	if short := size>>s.FragmentShift - least.Size; short > int64(least.DataAt+2*least.FragsPerBlock) {
+		return nil, fmt.Errorf("size %d: an FFS with blocks of %d bytes can't be as large: take larger ones", size, s.BlockSize)
 	}
 	if s.Magic == magic1 && least.Size > maxFragments {
 		return nil, fmt.Errorf("%d bytes: an FFSv1 with fragments of %d bytes holds %d: take version 2 or larger fragments", least.Bytes(), s.FragmentSize, int64(maxFragments)*int64(s.FragmentSize))

@@ -5,8 +5,33 @@ import (
 	"slices"
 )
 
-// group returns group g as it will be on disk.
-func (l *Layout) group(g uint32) *group {
+// A groupSource makes a Layout's groups. Of a large volume nearly all are
+// empty, and differ in their number only.
+type groupSource struct {
+	*Layout
+	empty *group
+}
+
+// group returns group g as it will be on disk. It is the caller's until the
+// next one is asked for.
+func (l *groupSource) group(g uint32) *group {
+	if !l.isEmpty(g) {
+		return l.makeGroup(g)
+	}
+	if l.empty == nil {
+		l.empty = l.makeGroup(g)
+	}
+	l.empty.Index = g
+	return l.empty
+}
+
+// isEmpty reports whether nothing is in group g. The first has the summary
+// area, and the last may be shorter.
+func (l *Layout) isEmpty(g uint32) bool {
+	return g > 0 && g < l.super.Groups-1 && l.space.capacity(g) >= l.used && l.usedInodes(g) == 0
+}
+
+func (l *Layout) makeGroup(g uint32) *group {
 	s := l.super
 	c := newGroup(s, g, l.order)
 	l.freeBlocks(c)

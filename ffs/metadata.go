@@ -20,7 +20,7 @@ func (w *writer) metadata(ctx context.Context) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		c := w.group(g)
+		c := w.groups.group(g)
 		if err := w.writeAt(c.encode(), s.headerAt(g)); err != nil {
 			return err
 		}
@@ -116,7 +116,7 @@ func (w *writer) verifyGroup(r io.ReaderAt, g uint32) error {
 	if err != nil {
 		return err
 	}
-	want := w.group(g)
+	want := w.groups.group(g)
 	if !bytes.Equal(c.raw, want.encode()) || c.groupHeader != want.groupHeader {
 		return fmt.Errorf("group %d is not what was written", g)
 	}

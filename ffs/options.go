@@ -19,7 +19,8 @@ type Options struct {
 	// SectorSize of the disk: a power of two; 0 stands for 512.
 	SectorSize int
 
-	// Size of the whole file system, rounded down to fragments. 0 fits it to
+	// Size of the whole file system, rounded down to fragments, or by up to a
+	// group's metadata where the last group would have no more. 0 fits it to
 	// the entries and the free space.
 	Size int64
 	// MinSize and MaxSize bound the size of a fitted file system; 0 is no

@@ -120,8 +120,9 @@ func (l *Layout) identify(o *Options) {
 func (l *Layout) count() {
 	s := l.super
 	s.Total = TotalSummary{}
+	groups := groupSource{Layout: l}
 	for g := range s.Groups {
-		s.Total.add(l.group(g).Summary)
+		s.Total.add(groups.group(g).Summary)
 	}
 	if s.Magic == magic1 {
 		s.OldTotal = Summary{int32(s.Total.Dirs), int32(s.Total.FreeBlocks), int32(s.Total.FreeInodes), int32(s.Total.FreeFrags)}

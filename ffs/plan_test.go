@@ -106,7 +106,7 @@ func TestPlaces(t *testing.T) {
 			}
 		}
 		for g := range s.Groups {
-			c := l.group(g)
+			c := l.makeGroup(g)
 			for a := range s.groupFrags(g) {
 				addr := s.groupBase(g) + a
 				_, taken := used[addr]

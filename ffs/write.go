@@ -43,7 +43,7 @@ func (l *Layout) write(ctx context.Context, f *os.File, offset int64) error {
 	if err := f.Truncate(offset + l.Size()); err != nil {
 		return err
 	}
-	w := &writer{Layout: l, file: f, offset: offset}
+	w := &writer{Layout: l, groups: groupSource{Layout: l}, file: f, offset: offset}
 	for _, step := range []func(context.Context) error{w.contents, w.metadata, w.verify} {
 		if err := step(ctx); err != nil {
 			return err
@@ -55,6 +55,7 @@ func (l *Layout) write(ctx context.Context, f *os.File, offset int64) error {
 // A writer is one writing of a Layout.
 type writer struct {
 	*Layout
+	groups groupSource
 	file   *os.File
 	offset int64
 

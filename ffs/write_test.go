@@ -241,7 +241,7 @@ func TestVerify(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &writer{Layout: l, file: f}
+	w := &writer{Layout: l, groups: groupSource{Layout: l}, file: f}
 	if err := w.verify(t.Context()); err != nil {
 		t.Fatal(err)
 	}
