@@ -5,6 +5,7 @@ package ffs
 const (
 	magic1     = 0x011954   // FS_UFS1_MAGIC
 	magic2     = 0x19540119 // FS_UFS2_MAGIC
+	magic2EA   = 0x19012038 // FS_UFS2EA_MAGIC: extended attributes, since NetBSD 10
 	magicGroup = 0x090255   // CG_MAGIC
 
 	superblockSize = 8192 // SBLOCKSIZE: what is set aside for a superblock

@@ -108,7 +108,7 @@ func decodeInode(s *Superblock, o binary.ByteOrder, ino uint32, b []byte) *Inode
 	}
 	if i.kind() == typeLink && i.isInline(s) {
 		area := b[40:]
-		if s.Magic == magic2 {
+		if s.Version() == 2 {
 			area = b[112:]
 		}
 		i.Target = string(area[:i.Size])

@@ -12,7 +12,7 @@ import (
 // errNoSuperblock says that bytes are no FFS at all, rather than a damaged one.
 var errNoSuperblock = errors.New("no FFS superblock")
 
-// Version is 1 or 2.
+// Version is 1 or 2, with extended attributes (UFS2EA) or without.
 func (s *Superblock) Version() int {
 	if s.Magic == magic1 {
 		return 1
@@ -80,7 +80,9 @@ func readSuperblock(r io.ReaderAt, at int64) (*Superblock, binary.ByteOrder, err
 func decodeSuperblock(b []byte) (*Superblock, binary.ByteOrder) {
 	magic := b[superblockBytes-4 : superblockBytes]
 	for _, order := range []binary.ByteOrder{binary.LittleEndian, binary.BigEndian} {
-		if m := order.Uint32(magic); m != magic1 && m != magic2 {
+		switch order.Uint32(magic) {
+		case magic1, magic2, magic2EA:
+		default:
 			continue
 		}
 		s := new(Superblock)
