@@ -266,10 +266,12 @@ func (f *FS) target(i *Inode) (string, error) {
 // contents is how many bytes can be read of i: none of a device, FIFO or
 // socket.
 func (i *Inode) contents() (int64, error) {
-	switch i.kind() {
-	case typeRegular:
+	switch {
+	case i.isSnapshot():
+		return 0, errSnapshot
+	case i.kind() == typeRegular:
 		return int64(i.Size), nil
-	case typeDir:
+	case i.kind() == typeDir:
 		return 0, errIsDir
 	}
 	return 0, nil
@@ -279,4 +281,7 @@ var (
 	errIsDir   = errors.New("is a directory")
 	errNotDir  = errors.New("not a directory")
 	errNotLink = errors.New("not a symbolic link")
+	// errSnapshot: some of a snapshot's addresses stand for what the file
+	// system has in that place now, and others for nothing.
+	errSnapshot = errors.New("is a snapshot of the file system, which can't be read")
 )

@@ -27,7 +27,7 @@ const (
 
 // checkBlocks claims all blocks of inode i, whose bytes are b.
 func (c *checker) checkBlocks(ctx context.Context, i *Inode, st *inodeState, b []byte) error {
-	w := &claimer{checker: c, in: i, snapshot: i.kind() == typeRegular && i.Flags&fileSnapshot != 0}
+	w := &claimer{checker: c, in: i, snapshot: i.isSnapshot()}
 	switch kind := i.kind(); {
 	case kind == typeChar || kind == typeBlock:
 		w.device()

@@ -299,3 +299,42 @@ func cells(b []byte) []int {
 	}
 	return all
 }
+
+// TestSnapshot lists a snapshot, which has addresses that are none, and
+// refuses to read it.
+func TestSnapshot(t *testing.T) {
+	for _, version := range []int{1, 2} {
+		d := smallImage(t, Options{Version: version, BlockSize: 4096, FragmentSize: 1024})
+		d.edit(t, "large", func(i *Inode) {
+			i.Flags |= fileSnapshot
+			i.Direct[1], i.Direct[2], i.Indirect[1] = snapshotNoCopy, snapshotSnap, snapshotNoCopy
+			i.Size = 1 << 30
+		})
+		f := reopen(t, d.bytes)
+		listed := false
+		for e, err := range f.Entries() {
+			check(t, err)
+			if e.Path != "/large" {
+				continue
+			}
+			listed = true
+			if _, err := e.Open(); !errors.Is(err, errSnapshot) {
+				t.Errorf("Open of the entry: %v, want %v", err, errSnapshot)
+			}
+		}
+		if !listed {
+			t.Error("the snapshot is not listed")
+		}
+		if _, err := f.ReadFile("large"); !errors.Is(err, errSnapshot) {
+			t.Errorf("ReadFile: %v, want %v", err, errSnapshot)
+		}
+		file, err := f.Open("large")
+		check(t, err)
+		if _, err := io.Copy(io.Discard, file); !errors.Is(err, errSnapshot) {
+			t.Errorf("Read: %v, want %v", err, errSnapshot)
+		}
+		if _, err := file.(*File).Ranges(); !errors.Is(err, errSnapshot) {
+			t.Errorf("Ranges: %v, want %v", err, errSnapshot)
+		}
+	}
+}

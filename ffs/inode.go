@@ -84,6 +84,9 @@ func (i *Inode) hasData() bool {
 	return false
 }
 
+// isSnapshot reports whether the file holds what the whole file system was.
+func (i *Inode) isSnapshot() bool { return i.kind() == typeRegular && i.Flags&fileSnapshot != 0 }
+
 // readInode reads and decodes inode ino.
 func readInode(r io.ReaderAt, s *Superblock, order binary.ByteOrder, ino uint32) (*Inode, error) {
 	if int64(ino) >= s.inodes() {

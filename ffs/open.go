@@ -127,7 +127,8 @@ func (f *FS) ReadLink(name string) (string, error) {
 }
 
 // Open opens the file that name leads to; what it returns is a *[File].
-// Devices, FIFOs and sockets are empty.
+// Devices, FIFOs and sockets are empty, snapshots of the file system can't be
+// read.
 func (f *FS) Open(name string) (fs.File, error) {
 	i, err := f.resolve(name, true)
 	if err != nil {

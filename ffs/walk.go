@@ -11,7 +11,8 @@ import (
 // Entries returns all that the image holds as [Plan] takes it, the root
 // first, folders before what is in them, names in the order of their bytes.
 // Of a file with several names all but the first are hard links. What an
-// entry's Open returns is a *[File].
+// entry's Open returns is a *[File]; that of a snapshot (SF_SNAPSHOT) returns
+// an error.
 //
 // What can't be read comes as an error, with the Path where that is, and the
 // walk goes on with the rest if it is allowed to.
@@ -111,8 +112,10 @@ func (f *FS) entry(at string, i *Inode) (Entry, error) {
 		e.Target, err = f.target(i)
 	case typeRegular:
 		e.Size = int64(i.Size)
-		e.Data, err = f.ranges(i)
 		e.Open = f.opener(at, i.Number)
+		if !i.isSnapshot() {
+			e.Data, err = f.ranges(i)
+		}
 	default:
 		err = fmt.Errorf("inode %d: unknown type in mode %#o", i.Number, i.Mode)
 	}
@@ -123,6 +126,9 @@ func (f *FS) entry(at string, i *Inode) (Entry, error) {
 func (f *FS) opener(at string, ino uint32) func() (io.ReadCloser, error) {
 	return func() (io.ReadCloser, error) {
 		i, err := f.inode(ino)
+		if err == nil {
+			_, err = i.contents()
+		}
 		if err != nil {
 			return nil, &fs.PathError{Op: "open", Path: at, Err: err}
 		}
