@@ -338,3 +338,21 @@ func TestSnapshot(t *testing.T) {
 		}
 	}
 }
+
+// TestReadFileLimit has a file that is almost nothing but a hole.
+func TestReadFileLimit(t *testing.T) {
+	d := smallImage(t, Options{BlockSize: 4096, FragmentSize: 1024})
+	for _, test := range []struct {
+		size uint64
+		want string
+	}{{1 << 24, ""}, {MaxReadFile + 1, "too large to be read whole"}, {1 << 39, "too large to be read whole"}} {
+		d.edit(t, "large", func(i *Inode) { i.Size = test.size })
+		b, err := reopen(t, d.bytes).ReadFile("large")
+		switch {
+		case test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)):
+			t.Errorf("size %d: %v, want an error with %q", test.size, err, test.want)
+		case test.want == "" && (err != nil || uint64(len(b)) != test.size):
+			t.Errorf("size %d: %d bytes, %v", test.size, len(b), err)
+		}
+	}
+}

@@ -137,8 +137,13 @@ func (f *FS) Open(name string) (fs.File, error) {
 	return &File{fs: f, name: name, inode: i}, nil
 }
 
-// ReadFile returns a regular file's contents. Files larger than the file
-// system, which have holes, are refused: Open reads them piece by piece.
+// MaxReadFile is how many bytes ReadFile reads at most. It is no share of the
+// image's size: a file's holes take nothing of that, nor do the holes that an
+// image itself may have.
+const MaxReadFile = 1 << 30
+
+// ReadFile returns a regular file's contents. Files larger than [MaxReadFile]
+// are refused: Open reads them piece by piece.
 func (f *FS) ReadFile(name string) ([]byte, error) {
 	b, err := f.readFile(name)
 	if err != nil {
@@ -156,8 +161,8 @@ func (f *FS) readFile(name string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if size > f.sb.Bytes() {
-		return nil, fmt.Errorf("a sparse file of %d bytes is too large to be read whole", size)
+	if size > MaxReadFile {
+		return nil, fmt.Errorf("a file of %d bytes is too large to be read whole: at most %d", size, MaxReadFile)
 	}
 	b := make([]byte, size)
 	return b, f.readAt(i, b, 0)
