@@ -95,8 +95,11 @@ func (h *hand) source(r io.Reader, sparse bool) (source, error) {
 	switch r := r.(type) {
 	case *os.File:
 		at, err := r.Seek(0, io.SeekCurrent)
-		if err != nil {
+		switch {
+		case err != nil:
 			return &streamSource{r: r, buf: h.buffer(runBytes)}, nil // a pipe
+		case !isFile(r):
+			return &streamSource{r: r, seek: r, buf: h.buffer(runBytes)}, nil // a disk: stat(2) gives it no size
 		}
 		return &fileSource{f: r, start: at, buf: h.buffer(runBytes)}, nil
 	case io.ReadSeeker:

@@ -249,9 +249,14 @@ func checkLength(got, want int64) error {
 // for one.
 type osFiler interface{ osFile() *os.File }
 
+// isFile reports whether r is an ordinary file, of which a short read is the
+// end. An osFiler was one when it was found.
 func isFile(r io.Reader) bool {
-	switch r.(type) {
-	case *os.File, osFiler:
+	switch r := r.(type) {
+	case *os.File:
+		fi, err := r.Stat()
+		return err == nil && fi.Mode().IsRegular()
+	case osFiler:
 		return true
 	}
 	return false

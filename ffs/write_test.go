@@ -267,3 +267,35 @@ func TestVerify(t *testing.T) {
 		}
 	}
 }
+
+// TestContentsOfNoFile has an *os.File that is a pipe or a device: how long
+// its contents are shows when they end.
+func TestContentsOfNoFile(t *testing.T) {
+	pipe := func(size int64, more string) func() (io.ReadCloser, error) {
+		return func() (io.ReadCloser, error) {
+			r, w, err := os.Pipe()
+			if err != nil {
+				return nil, err
+			}
+			go func() {
+				defer w.Close()
+				_, _ = w.Write(make([]byte, size))
+				time.Sleep(20 * time.Millisecond) // what was written is read by itself
+				_, _ = io.WriteString(w, more)
+			}()
+			return r, nil
+		}
+	}
+	device := func() (io.ReadCloser, error) { return os.Open("/dev/zero") }
+	for _, size := range []int64{3000, 200_000} {
+		if err := writeOne(t, Entry{Path: "/some/file", Size: size, Open: pipe(size, "")}); err != nil {
+			t.Errorf("a pipe of %d bytes: %v", size, err)
+		}
+		for name, open := range map[string]func() (io.ReadCloser, error){"pipe": pipe(size, "more"), "device": device} {
+			err := writeOne(t, Entry{Path: "/some/file", Size: size, Open: open})
+			if err == nil || !strings.Contains(err.Error(), "did it grow meanwhile?") {
+				t.Errorf("a %s of more than %d bytes: %v", name, size, err)
+			}
+		}
+	}
+}
