@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 )
 
@@ -36,6 +37,9 @@ func grow(ctx context.Context, f *os.File, offset, size int64) error {
 	end, err := fileEnd(f)
 	if err != nil {
 		return err
+	}
+	if offset > 0 && size > math.MaxInt64-offset {
+		return fmt.Errorf("%d bytes at %d: that is behind the end of any file", size, offset)
 	}
 	if offset < 0 || end <= offset {
 		return fmt.Errorf("there is nothing at %d: the file has %d bytes", offset, end)

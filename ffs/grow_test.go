@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -271,4 +272,15 @@ func plannedGrowth(t *testing.T, f *os.File, size int64) *growth {
 	w := &growth{file: f, end: s.Bytes(), r: f, old: s, new: larger, order: order, changed: map[uint32]*group{}}
 	check(t, w.plan())
 	return w
+}
+
+func TestGrowOverflow(t *testing.T) {
+	const offset = 1 << 20
+	f := planned(t, t.TempDir(), Options{BlockSize: 65536}, offset)
+	for _, size := range []int64{math.MaxInt64, math.MaxInt64 - offset + 1} {
+		err := Grow(context.Background(), f, offset, size)
+		if err == nil || !strings.Contains(err.Error(), "behind the end of any file") {
+			t.Errorf("to %d: %v", size, err)
+		}
+	}
 }
