@@ -63,12 +63,8 @@ func (w *claimer) device() {
 
 // inline checks that nothing but zeros follows a link's target in the inode.
 func (w *claimer) inline(b []byte) {
-	area := b[40 : 40+inline1Size]
-	if w.s.Version() == 2 {
-		area = b[112 : 112+inline2Size]
-	}
 	pointer := int64(w.s.pointerSize())
-	for n, v := range area {
+	for n, v := range w.s.inlineArea(b) {
 		if v != 0 && int64(n) >= roundUp(int64(w.in.Size), pointer) {
 			w.fault("an address behind the target of %d bytes", w.in.Size)
 			return

@@ -33,7 +33,6 @@ const (
 
 const (
 	maxDirSize = 1<<31 - 1 // UFS_MAXDIRSIZE
-	whiteIno   = 1         // UFS_WINO: what whiteouts name
 	whiteKind  = typeWhite >> 12
 	dirKind    = typeDir >> 12
 )

@@ -56,16 +56,13 @@ func (d *directory) parse(f *FS, chunk []byte) error {
 		if err != nil {
 			return err
 		}
-		if e.ino > whiteoutIno && e.name != "." && e.name != ".." {
+		if e.ino > whiteIno && e.name != "." && e.name != ".." {
 			d.entries = append(d.entries, e.dirent)
 		}
 		chunk = chunk[e.reclen:]
 	}
 	return nil
 }
-
-// whiteoutIno is the inode number of names that a union mount hides (UFS_WINO).
-const whiteoutIno = 1
 
 // oldDirs reports whether directories have no types (FSFMT() in the kernel).
 func (f *FS) oldDirs() bool { return f.sb.Magic == magic1 && f.sb.MaxInlineTarget <= 0 }

@@ -16,6 +16,7 @@ const (
 	maxFrag        = 8 // fragments in a block
 	maxContigSum   = 16
 
+	whiteIno    = 1 // UFS_WINO: what names have that a union mount hides
 	rootIno     = 2
 	directs     = 12 // UFS_NDADDR
 	indirects   = 3  // UFS_NIADDR

@@ -37,6 +37,15 @@ func (s *Superblock) inlineSize() int {
 	return inline2Size
 }
 
+// inlineArea is the address area of the inode with the bytes b.
+func (s *Superblock) inlineArea(b []byte) []byte {
+	at := 40
+	if s.Version() == 2 {
+		at = 112
+	}
+	return b[at : at+s.inlineSize()]
+}
+
 // frags is how many fragments n bytes take.
 func (s *Superblock) frags(n int64) int64 {
 	return (n + int64(s.FragmentSize) - 1) >> s.FragmentShift

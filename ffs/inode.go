@@ -110,11 +110,7 @@ func decodeInode(s *Superblock, o binary.ByteOrder, ino uint32, b []byte) *Inode
 		i.decode2(o, b)
 	}
 	if i.kind() == typeLink && i.isInline(s) {
-		area := b[40:]
-		if s.Version() == 2 {
-			area = b[112:]
-		}
-		i.Target = string(area[:i.Size])
+		i.Target = string(s.inlineArea(b)[:i.Size])
 		i.Direct, i.Indirect = [directs]int64{}, [indirects]int64{}
 	}
 	return i
@@ -169,7 +165,6 @@ func (i *Inode) encode1(o binary.ByteOrder, b []byte) {
 	o.PutUint32(b[112:], i.UID)
 	o.PutUint32(b[116:], i.GID)
 	o.PutUint64(b[120:], i.ModRev)
-	copy(b[40:100], i.Target)
 }
 
 // Offsets from ufs2_dinode's comments.
@@ -227,7 +222,6 @@ func (i *Inode) encode2(o binary.ByteOrder, b []byte) {
 	o.PutUint64(b[232:], i.ModRev)
 	put(240, i.Spare[0])
 	put(248, i.Spare[1])
-	copy(b[112:232], i.Target)
 }
 
 // encode writes the inode to b, which has the length of one.
@@ -236,9 +230,10 @@ func (i *Inode) encode(s *Superblock, o binary.ByteOrder, b []byte) {
 	o.PutUint16(b[2:], uint16(i.Links))
 	if s.Magic == magic1 {
 		i.encode1(o, b)
-		return
+	} else {
+		i.encode2(o, b)
 	}
-	i.encode2(o, b)
+	copy(s.inlineArea(b), i.Target)
 }
 
 // kinds pairs the file types of inodes with those of io/fs.
