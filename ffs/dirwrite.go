@@ -18,8 +18,8 @@ func directorySize(names []name) int64 {
 	return size
 }
 
-// directory returns the contents of the folder nodes[at].
-func (l *Layout) directory(at int32) []byte {
+// directoryBytes returns the contents of the folder nodes[at].
+func (l *Layout) directoryBytes(at int32) []byte {
 	n := &l.nodes[at]
 	w := direntWriter{b: make([]byte, n.size), order: l.order}
 	w.add(dirent{l.ino(at), direntKind(typeDir), "."})

@@ -20,7 +20,7 @@ func (h *hand) writeLarge(i int32) error {
 func (h *hand) writeBlocks(i int32) (err error) {
 	n := &h.nodes[i]
 	if n.isDir() {
-		return h.writePieces(n, &bytesSource{b: h.directory(i)})
+		return h.writePieces(n, &bytesSource{b: h.directoryBytes(i)})
 	}
 	r, err := n.entry.Open()
 	if err != nil {

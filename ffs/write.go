@@ -189,7 +189,7 @@ func (h *hand) read(i int32, b []byte) (err error) {
 	n := &h.nodes[i]
 	switch n.mode & typeMask {
 	case typeDir:
-		copy(b, h.directory(i))
+		copy(b, h.directoryBytes(i))
 		return nil
 	case typeLink:
 		copy(b, n.entry.Target)
