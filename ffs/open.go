@@ -29,6 +29,14 @@ type FS struct {
 // superblock and the root's inode, and checks that r goes up to the file
 // system's end. A journal that was not replayed is not looked at.
 func Open(r io.ReaderAt) (*FS, error) {
+	f, err := open(r)
+	if err != nil {
+		return nil, fmt.Errorf("open FFS: %w", err)
+	}
+	return f, nil
+}
+
+func open(r io.ReaderAt) (*FS, error) {
 	sb, order, err := findSuperblock(r)
 	if err != nil {
 		return nil, err

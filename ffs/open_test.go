@@ -272,16 +272,20 @@ func TestOpenRefuses(t *testing.T) {
 	check(t, err)
 	for _, test := range []struct {
 		name, want string
+		is         error
 		img        []byte
 	}{
-		{"nothing", "no FFS superblock", nil},
-		{"zeros", "no FFS superblock", make([]byte, 1<<20)},
-		{"a cut image", "the image ends before", whole[:len(whole)-1]},
+		{"nothing", "no FFS superblock", errNoSuperblock, nil},
+		{"zeros", "no FFS superblock", errNoSuperblock, make([]byte, 1<<20)},
+		{"a cut image", "the image ends before", io.ErrUnexpectedEOF, whole[:len(whole)-1]},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			_, err := Open(bytes.NewReader(test.img))
 			if err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("Open: %v, want %q", err, test.want)
+			}
+			if !errors.Is(err, test.is) || !strings.HasPrefix(err.Error(), "open FFS: ") {
+				t.Errorf("Open: %v, want it to say what was being done, and to be %v", err, test.is)
 			}
 		})
 	}
