@@ -175,10 +175,14 @@ func TestReaderSurvivesDamage(t *testing.T) {
 	}
 }
 
+// exerciseTime is what exercise takes at most, on the slowest of machines.
+const exerciseTime = 20 * time.Second
+
 // exercise reads all that an image holds, up to a bound. It returns an error
 // only where the reader broke its word.
 func exercise(f *FS) error {
 	left := 1 << 22 // bytes and names
+	begun := time.Now()
 	for e, err := range f.Entries() {
 		if p := new(fs.PathError); err != nil && !errors.As(err, &p) {
 			return fmt.Errorf("%w: no PathError", err)
@@ -206,6 +210,9 @@ func exercise(f *FS) error {
 	})
 	if err != nil && !errors.Is(err, end) {
 		return err
+	}
+	if took := time.Since(begun); took > exerciseTime {
+		return fmt.Errorf("reading an image of a few blocks took %v", took)
 	}
 	return nil
 }

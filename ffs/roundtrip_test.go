@@ -30,6 +30,10 @@ type grove struct {
 	names   map[string]bool
 }
 
+// settableFlags are those that chflags(2) sets: UF_NODUMP, UF_IMMUTABLE,
+// UF_APPEND, UF_OPAQUE, SF_ARCHIVED, SF_IMMUTABLE and SF_APPEND.
+const settableFlags = 0x7000f
+
 func (g *grove) one(n int) bool { return g.IntN(n) == 0 }
 
 // tree makes a tree of about n entries.
@@ -87,7 +91,7 @@ func (g *grove) add(p string, kind fs.FileMode) bool {
 	}
 	g.names[p] = true
 	e := Entry{
-		Path: p, Mode: kind | fs.FileMode(g.IntN(0o1000)), UID: g.Uint32(), GID: g.Uint32N(100), Flags: g.Uint32N(8),
+		Path: p, Mode: kind | fs.FileMode(g.IntN(0o1000)), UID: g.Uint32(), GID: g.Uint32N(100), Flags: g.Uint32() & settableFlags,
 		ModTime: g.time(), AccessTime: g.time(), ChangeTime: g.time(),
 	}
 	for _, special := range []fs.FileMode{fs.ModeSetuid, fs.ModeSetgid, fs.ModeSticky} {
