@@ -162,6 +162,7 @@ func (r *runner) options(img image.Image, k kernel.Kernel) instance.Options {
 		Env:         r.flags.env,
 		Subnet:      r.subnet,
 		Append:      r.flags.append,
+		NotAfter:    r.app.sourceDate(),
 		Layout:      disk.Layout{Scheme: partition.Scheme(r.flags.layout)},
 		Accel:       r.accel.Name,
 		StopTimeout: r.flags.stopTimeout,

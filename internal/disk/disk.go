@@ -44,6 +44,9 @@ type Options struct {
 	// links among them: the agent as /sbin/init. They need a Digest as all
 	// files do; for one that has only Data it is computed on each call.
 	Extra []tree.Entry
+	// NotAfter, if set, replaces all later modification times, as
+	// SOURCE_DATE_EPOCH asks.
+	NotAfter time.Time
 	// Progress is told how many of the files' bytes were copied. It is
 	// called from one goroutine at a time, not at all for a disk found in the
 	// cache.

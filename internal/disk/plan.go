@@ -16,7 +16,7 @@ import (
 
 // formatVersion is raised whenever the same files would give other bytes, so
 // that disks of an older program are not taken for ours.
-const formatVersion = 2
+const formatVersion = 3
 
 // maxSize bounds what is asked for, far above any guest and far below where
 // block numbers of 32 bits end.
@@ -46,7 +46,8 @@ func newKey(img image.Image, o Options) (key, error) {
 	}
 	free := o.Free.orDefault()
 	h := sha256.New()
-	fmt.Fprintf(h, "fakecracker disk %d %s %s free %d %d layout %+q\n", formatVersion, k.fs, img.Guest.OS, free.Bytes, free.Percent, fmt.Sprint(k.layout))
+	fmt.Fprintf(h, "fakecracker disk %d %s %s free %d %d layout %+q", formatVersion, k.fs, img.Guest.OS, free.Bytes, free.Percent, fmt.Sprint(k.layout))
+	fmt.Fprintf(h, " until %d\n", o.NotAfter.Unix())
 	for _, entries := range [][]tree.Entry{img.Tree.All(), extra, nodesOf(img.Guest)} {
 		if err := writeEntries(h, entries); err != nil {
 			return k, err
@@ -102,6 +103,11 @@ func newPlan(k key, img image.Image, o Options) (*plan, error) {
 		return nil, err
 	}
 	p := &plan{key: k, entries: t.All(), size: t.Size(), progress: o.Progress}
+	for i := range p.entries {
+		if e := &p.entries[i]; !o.NotAfter.IsZero() && e.ModTime.After(o.NotAfter) {
+			e.ModTime = o.NotAfter
+		}
+	}
 	if o.Free.Bytes < 0 || o.Free.Percent < 0 || o.Free.Bytes > maxSize || o.Free.Percent > 10_000 {
 		return nil, fmt.Errorf("free space of %d bytes or %d %%: out of range", o.Free.Bytes, o.Free.Percent)
 	}

@@ -58,6 +58,8 @@ type Options struct {
 	Began time.Time
 	// Logger is told what is of no concern to most; nil: nobody is.
 	Logger *slog.Logger
+	// NotAfter, if set, is the latest time of a file on the root disk.
+	NotAfter time.Time
 	// Progress is told how many bytes of a root disk are written.
 	Progress func(done, total int64)
 }

@@ -228,6 +228,7 @@ func (p *Plan) addAgent(ctx context.Context) error {
 		Dir:      filepath.Join(o.Home, "cache/disks"),
 		Extra:    extra,
 		Layout:   o.Layout,
+		NotAfter: o.NotAfter,
 		Progress: o.Progress,
 	})
 	if err != nil {
