@@ -13,6 +13,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -77,7 +78,8 @@ QEMU starts directly. It needs no root and no NetBSD host.`,
 			}
 			return nil
 		},
-		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+		PersistentPreRunE: func(*cobra.Command, []string) error { return a.checkSourceDate() },
+		RunE:              func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usagef("%v; see %s --help", err, c.CommandPath())
@@ -99,6 +101,16 @@ QEMU starts directly. It needs no root and no NetBSD host.`,
 		newVersion(a),
 	)
 	return root
+}
+
+// checkSourceDate refuses a SOURCE_DATE_EPOCH that says nothing: what it is
+// set for would not hold.
+func (a *app) checkSourceDate() error {
+	v := a.getenv("SOURCE_DATE_EPOCH")
+	if _, err := strconv.ParseInt(v, 10, 64); v != "" && err != nil {
+		return usagef("SOURCE_DATE_EPOCH is %q: want seconds since 1970, or unset it", v)
+	}
+	return nil
 }
 
 // interrupted returns why ctx ended, if an error came after it has, else err.

@@ -30,7 +30,7 @@ func newDiskDiff(a *app) *cobra.Command {
 		Long: `Compare the files on two disks, or below a path on both. A line begins with -
 for what only the first has, + for what only the second has, and ! for what
 changed, with a list of that. Modification times count, others don't. It exits
-with 1 if there is a difference.`,
+with 1 if there is a difference, and as diff(1) with 2 if something is wrong.`,
 		Example: `  fakecracker disk diff old.img new.img
   fakecracker disk diff --no-times old.img new.img /etc`,
 		Args: func(c *cobra.Command, args []string) error {
@@ -39,7 +39,13 @@ with 1 if there is a difference.`,
 			}
 			return nil
 		},
-		RunE: func(c *cobra.Command, args []string) error { return a.diskDiff(c.Context(), args, o) },
+		RunE: func(c *cobra.Command, args []string) error {
+			err := interrupted(c.Context(), a.diskDiff(c.Context(), args, o))
+			if c.Context().Err() != nil {
+				return err
+			}
+			return withCode(exitUsage, err)
+		},
 	}
 	c.Flags().BoolVar(&o.noTimes, "no-times", false, "leave modification times out")
 	c.Flags().BoolVar(&o.json, "json", false, "print JSON")

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"io/fs"
 	"path"
@@ -29,13 +30,13 @@ UTC. Names that a terminal could not show are in quotes.`,
   fakecracker disk ls -lR disk.img /etc
   fakecracker disk ls --json --partition a disk.img /dev`,
 		Args: diskArgs,
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(c *cobra.Command, args []string) error {
 			d, err := openDisk(args[0], o.partition)
 			if err != nil {
 				return err
 			}
 			defer d.Close()
-			return a.diskLs(d, pathArg(args), o)
+			return a.diskLs(c.Context(), d, pathArg(args), o)
 		},
 	}
 	c.Flags().BoolVarP(&o.long, "long", "l", false, "tell mode, links, owner, group, size and time")
@@ -131,7 +132,7 @@ func (d *diskFS) listDir(p string) (files []listed, folders []string, err error)
 	return files, folders, err
 }
 
-func (a *app) diskLs(d *diskFS, p string, o lsOptions) error {
+func (a *app) diskLs(ctx context.Context, d *diskFS, p string, o lsOptions) error {
 	fi, err := d.Stat(p)
 	if err != nil {
 		return err
@@ -140,7 +141,7 @@ func (a *app) diskLs(d *diskFS, p string, o lsOptions) error {
 		return a.lsFile(d, p, o)
 	}
 	s := lsRun{app: a, disk: d, options: o, all: []listed{}}
-	err = s.folder(p, o.recursive)
+	err = s.folder(ctx, p, o.recursive)
 	if o.json {
 		if jsonErr := a.printJSON(s.all); jsonErr != nil {
 			return jsonErr
@@ -177,7 +178,10 @@ type lsRun struct {
 
 // folder lists a folder, and those below it. Damage is told when all the rest
 // is listed.
-func (s *lsRun) folder(p string, below bool) error {
+func (s *lsRun) folder(ctx context.Context, p string, below bool) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
 	files, folders, err := s.disk.listDir(p)
 	if s.options.json {
 		s.all = append(s.all, files...)
@@ -188,7 +192,7 @@ func (s *lsRun) folder(p string, below bool) error {
 		return err
 	}
 	for _, f := range folders {
-		if e := s.folder(f, true); e != nil && err == nil {
+		if e := s.folder(ctx, f, true); e != nil && err == nil {
 			err = e
 		}
 	}

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"path"
 	"slices"
@@ -18,21 +19,24 @@ func newDiskTree(a *app) *cobra.Command {
 		Example: `  fakecracker disk tree disk.img
   fakecracker disk tree --depth 2 disk.img /usr`,
 		Args: diskArgs,
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(c *cobra.Command, args []string) error {
+			if depth < 0 {
+				return usagef("--depth %d: want a number of levels, or 0 for all", depth)
+			}
 			d, err := openDisk(args[0], partition)
 			if err != nil {
 				return err
 			}
 			defer d.Close()
-			return a.diskTree(d, pathArg(args), depth)
+			return a.diskTree(c.Context(), d, pathArg(args), depth)
 		},
 	}
-	c.Flags().IntVar(&depth, "depth", 0, "show so many levels (default: all)")
+	c.Flags().IntVar(&depth, "depth", 0, "show so many `LEVELS` (default: all)")
 	declarePartition(c, &partition)
 	return c
 }
 
-func (a *app) diskTree(d *diskFS, p string, depth int) error {
+func (a *app) diskTree(ctx context.Context, d *diskFS, p string, depth int) error {
 	fi, err := d.Stat(p)
 	if err != nil {
 		return err
@@ -44,7 +48,7 @@ func (a *app) diskTree(d *diskFS, p string, depth int) error {
 	t := treePrinter{disk: d, out: bufio.NewWriter(a.out), depth: depth}
 	fmt.Fprintln(t.out, quoted(l.Path))
 	if fi.IsDir() {
-		err = t.folder(p, "", 1)
+		err = t.folder(ctx, p, "", 1)
 		fmt.Fprintf(t.out, "\n%s, %s\n", countOf(t.folders, "folder"), countOf(t.files, "file"))
 	}
 	if flushErr := t.out.Flush(); flushErr != nil { // keeps the first error of writing
@@ -61,7 +65,10 @@ type treePrinter struct {
 }
 
 // folder prints what is in the folder at p, each line after the indent.
-func (t *treePrinter) folder(p, indent string, level int) error {
+func (t *treePrinter) folder(ctx context.Context, p, indent string, level int) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
 	files, below, err := t.disk.listDir(p)
 	for n, l := range files {
 		branch, deeper := "├── ", "│   "
@@ -78,7 +85,7 @@ func (t *treePrinter) folder(p, indent string, level int) error {
 		if level == t.depth || !slices.Contains(below, at) {
 			continue
 		}
-		if e := t.folder(at, indent+deeper, level+1); e != nil && err == nil {
+		if e := t.folder(ctx, at, indent+deeper, level+1); e != nil && err == nil {
 			err = e
 		}
 	}

@@ -105,8 +105,9 @@ func (a *app) debian(home string, f packageFlags, st *status) *debian.Source {
 	}
 }
 
-// sourceDate is the time of generated files: SOURCE_DATE_EPOCH, in seconds
-// since 1970, or zero. What is no number counts as unset.
+// sourceDate is the time of generated files, and the latest of others:
+// SOURCE_DATE_EPOCH, in seconds since 1970, or zero. What is no number was
+// refused before.
 func (a *app) sourceDate() time.Time {
 	n, err := strconv.ParseInt(a.getenv("SOURCE_DATE_EPOCH"), 10, 64)
 	if err != nil {
