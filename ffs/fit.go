@@ -99,6 +99,9 @@ func (o *Options) check(bsize int) error {
 			return fmt.Errorf("%s %d: want %d to %d", f.name, f.got, f.min, f.max)
 		}
 	}
+	if o.FragmentSize != 0 && o.FragmentSize < o.SectorSize {
+		return fmt.Errorf("fragment size %d: want at least the sector size, %d", o.FragmentSize, o.SectorSize)
+	}
 	if n := int32(o.SectorSize); n != 0 && (!isPowerOf2(n) || n < blockUnit) {
 		return fmt.Errorf("sector size %d: want a power of two from %d on", n, blockUnit)
 	}

@@ -82,6 +82,7 @@ func TestFitRefused(t *testing.T) {
 		{"fragment size", Options{BlockSize: 16384, FragmentSize: 1024}, 1, 1, "fragment size 1024"},
 		{"large fragments", Options{BlockSize: 4096, FragmentSize: 8192}, 1, 1, "fragment size 8192"},
 		{"version", Options{Version: 3}, 1, 1, "version 3: FFS has 1 and 2"},
+		{"fragments below sectors", Options{SectorSize: 4096, BlockSize: 8192, FragmentSize: 1024}, 1, 1, "fragment size 1024: want at least the sector size, 4096"},
 		{"sector size", Options{SectorSize: 1000}, 1, 1, "sector size 1000"},
 		{"reserve", Options{MinFree: 100}, 1, 1, "percentage of the reserve 100"},
 		{"label", Options{Label: strings.Repeat("x", 32)}, 1, 1, "length of the label 32"},

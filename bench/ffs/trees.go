@@ -7,7 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
+	"strings"
 )
 
 // A tree is what file systems are made of.
@@ -25,7 +25,11 @@ const (
 
 var trees = []tree{
 	{name: "/usr/share and Go's source", fill: func(dir string) error {
-		return errors.Join(copyTree("/usr/share", dir, 0), copyTree(filepath.Join(runtime.GOROOT(), "src"), dir, 0))
+		root, err := exec.Command("go", "env", "GOROOT").Output()
+		if err != nil {
+			return err
+		}
+		return errors.Join(copyTree("/usr/share", dir, 0), copyTree(filepath.Join(strings.TrimSpace(string(root)), "src"), dir, 0))
 	}},
 	{name: "one file of 1 GiB", beside: copyRange, fill: func(dir string) error { return randomFile(filepath.Join(dir, "file"), 1<<30) }},
 	{name: "a ship of 60 MB", beside: copyTool, fill: func(dir string) error { return copyTree("/usr/lib/x86_64-linux-gnu", dir, 60e6) }},

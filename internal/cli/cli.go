@@ -11,10 +11,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 )
@@ -25,6 +27,7 @@ const (
 	exitFailed      = 1
 	exitUsage       = 2
 	exitInterrupted = 130 // the user interrupted it
+	exitPipe        = 141 // who read the output wants no more: 128 and SIGPIPE
 	exitRun         = 125 // run: the VM could not be started, or was lost
 	exitNotExec     = 126 // run: the service's program can't be executed
 	exitNotFound    = 127 // run: the service's program is not there
@@ -54,6 +57,9 @@ func Main(ctx context.Context, args []string, in io.Reader, out, errw io.Writer)
 	root.SetOut(out)
 	root.SetErr(errw)
 	err := interrupted(ctx, root.ExecuteContext(ctx))
+	if isBrokenPipe(err) {
+		return exitPipe
+	}
 	if text := oneLine(err); text != "" {
 		fmt.Fprintf(errw, "fakecracker: %s\n", text)
 	}
@@ -103,6 +109,13 @@ QEMU starts directly. It needs no root and no NetBSD host.`,
 	return root
 }
 
+// isBrokenPipe reports whether who read the output wants no more, as in
+// `… | head`: other programs end by a signal then, without a word.
+func isBrokenPipe(err error) bool {
+	var p *fs.PathError
+	return errors.As(err, &p) && p.Path == os.Stdout.Name() && errors.Is(p.Err, syscall.EPIPE)
+}
+
 // checkSourceDate refuses a SOURCE_DATE_EPOCH that says nothing: what it is
 // set for would not hold.
 func (a *app) checkSourceDate() error {
@@ -116,8 +129,8 @@ func (a *app) checkSourceDate() error {
 // interrupted returns why ctx ended, if an error came after it has, else err.
 func interrupted(ctx context.Context, err error) error {
 	var code *exitError
-	if err != nil && ctx.Err() != nil && !errors.As(err, &code) {
-		return context.Cause(ctx)
+	if cause := context.Cause(ctx); err != nil && cause != nil && (errors.Is(err, cause) || !errors.As(err, &code)) {
+		return cause
 	}
 	return err
 }

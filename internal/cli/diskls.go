@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"path"
@@ -134,6 +135,9 @@ func (d *diskFS) listDir(p string) (files []listed, folders []string, err error)
 
 func (a *app) diskLs(ctx context.Context, d *diskFS, p string, o lsOptions) error {
 	fi, err := d.Stat(p)
+	if errors.Is(err, fs.ErrNotExist) {
+		fi, err = d.Lstat(p) // a link to nowhere is there itself
+	}
 	if err != nil {
 		return err
 	}

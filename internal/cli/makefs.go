@@ -126,9 +126,9 @@ func (a *app) makefs(ctx context.Context, f makefsFlags, args []string) error {
 	}
 	o.Now, o.FS.NotAfter = time.Now(), a.sourceDate()
 	bar := newBar(&status{w: a.err}, "makefs")
-	defer bar.finish()
 	o.FS.Progress = bar.set
 	r, err := makefs.Run(ctx, o)
+	bar.finish()
 	if err != nil {
 		return err
 	}

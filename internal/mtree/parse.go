@@ -137,7 +137,7 @@ func (p *parser) put(e Entry) error {
 // resolve makes a path of a name, which must be in a folder that was named.
 func (p *parser) resolve(name string) (string, error) {
 	if strings.IndexByte(name, 0) >= 0 {
-		return "", fmt.Errorf("the name %q has a zero byte in it", name)
+		return "", fmt.Errorf("the name %.60q has a zero byte in it", name)
 	}
 	if name == "." {
 		return "/", nil
