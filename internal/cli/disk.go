@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"iter"
 	"os"
 	"path"
 	"strings"
@@ -62,6 +63,27 @@ type diskFS struct {
 
 // Close closes the disk, which was only read.
 func (d *diskFS) Close() { _ = d.file.Close() }
+
+// named makes an error about a path on the disk one that can't be taken for
+// the host's: "disk.img: /etc/nix: file does not exist".
+func (d *diskFS) named(err error) error {
+	var p *fs.PathError
+	if !errors.As(err, &p) || p.Path == os.Stdout.Name() {
+		return err
+	}
+	return fmt.Errorf("%s: %s: %w", d.file.Name(), path.Join("/", p.Path), p.Err)
+}
+
+// walk is Walk with errors that name the disk.
+func (d *diskFS) walk(p string) iter.Seq2[ffs.Entry, error] {
+	return func(yield func(ffs.Entry, error) bool) {
+		for e, err := range d.Walk(p) {
+			if !yield(e, d.named(err)) {
+				return
+			}
+		}
+	}
+}
 
 // openDisk opens the file system in a partition of the disk at name. What is
 // no FFS at all is an error that tells what it is, if that is known.

@@ -29,7 +29,7 @@ func newDiskCat(a *app) *cobra.Command {
 			defer d.Close()
 			for _, p := range args[1:] {
 				if err := a.diskCat(c.Context(), d, imagePath(p)); err != nil {
-					return err
+					return d.named(err)
 				}
 			}
 			return nil

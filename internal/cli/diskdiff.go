@@ -74,7 +74,7 @@ func (a *app) diskDiff(ctx context.Context, args []string, o diffOptions) error 
 	p := pathArg(args[1:])
 	out := bufio.NewWriter(a.out)
 	all := []difference{}
-	for d, err := range differences(ctx, first.Walk(p), second.Walk(p), o) {
+	for d, err := range differences(ctx, first.walk(p), second.walk(p), o) {
 		if err != nil {
 			return errors.Join(out.Flush(), err)
 		}

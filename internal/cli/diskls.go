@@ -37,7 +37,7 @@ UTC. Names that a terminal could not show are in quotes.`,
 				return err
 			}
 			defer d.Close()
-			return a.diskLs(c.Context(), d, pathArg(args), o)
+			return d.named(a.diskLs(c.Context(), d, pathArg(args), o))
 		},
 	}
 	c.Flags().BoolVarP(&o.long, "long", "l", false, "tell mode, links, owner, group, size and time")

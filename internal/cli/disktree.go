@@ -28,7 +28,7 @@ func newDiskTree(a *app) *cobra.Command {
 				return err
 			}
 			defer d.Close()
-			return a.diskTree(c.Context(), d, pathArg(args), depth)
+			return d.named(a.diskTree(c.Context(), d, pathArg(args), depth))
 		},
 	}
 	c.Flags().IntVar(&depth, "depth", 0, "show so many `LEVELS` (default: all)")
