@@ -7,6 +7,8 @@
 // fails before anything is written if it does not fit; [Layout.Write] writes
 // it. The same entries and options give the same bytes on any machine.
 //
+//	entries, err := ffs.HostDir("root") // or a list of one's own
+//	…
 //	layout, err := ffs.Plan(entries, ffs.Options{Free: 64 << 20})
 //	…
 //	err = layout.Write(ctx, file, 0)

@@ -18,8 +18,8 @@ type Entry struct {
 	// Flags are those of chflags(2), such as UF_IMMUTABLE. Those of snapshots
 	// and journals are refused.
 	Flags uint32
-	// ModTime, and the other times where they differ from it. FFSv1 has no
-	// BirthTime and seconds of 32 bits.
+	// ModTime, 1970 if it is zero, and the other times where they differ from
+	// it. FFSv1 has no BirthTime and seconds of 32 bits.
 	ModTime, AccessTime, ChangeTime, BirthTime time.Time
 
 	// Target is what a symbolic link says, up to 1023 bytes.

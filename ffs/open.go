@@ -15,7 +15,8 @@ import (
 // Names are those of io/fs: without a slash at the beginning, "." for the
 // root. Only, they need not be UTF-8, since the names of FFS are bytes. Open,
 // Stat, ReadFile and ReadDir follow symbolic links within the image, absolute
-// ones from its root. Errors are of type *[fs.PathError].
+// ones from its root. Errors are of type *[fs.PathError]. Sys() of a FileInfo
+// is the *[Inode].
 type FS struct {
 	r      io.ReaderAt
 	sb     *Superblock
