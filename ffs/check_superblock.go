@@ -197,12 +197,6 @@ func (s *Superblock) hasNewInodes() bool {
 	return s.Version() == 2 || s.OldInodeFormat >= inodeFormat44
 }
 
-// dataFrags is what fs_dsize counts: the fragments for files, free or not.
-func (s *Superblock) dataFrags() int64 {
-	perGroup := int64(s.DataAt - s.SuperblockAt)
-	return s.Size - int64(s.SuperblockAt) - int64(s.Groups)*perGroup - s.frags(int64(s.SummarySize))
-}
-
 // A candidate may be a superblock.
 type candidate struct {
 	s     *Superblock

@@ -393,8 +393,7 @@ func (s *Superblock) shapeSize(frags, inodes int64, o *Options) *Superblock {
 
 // settle fills what follows from the sizes.
 func (s *Superblock) settle() *Superblock {
-	summary := s.frags(int64(s.SummarySize))
-	s.DataSize = s.Size - int64(s.SuperblockAt) - int64(s.Groups)*int64(s.DataAt-s.SuperblockAt) - summary
+	s.DataSize = s.dataFrags()
 	if s.Magic != magic1 {
 		return s
 	}

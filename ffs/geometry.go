@@ -105,3 +105,9 @@ func (s *Superblock) blockLen(size, lbn int64) int64 {
 func (s *Superblock) blocks(size int64) int64 {
 	return (size + int64(s.BlockSize) - 1) >> s.BlockShift
 }
+
+// dataFrags is what fs_dsize counts: the fragments for files, free or not.
+func (s *Superblock) dataFrags() int64 {
+	perGroup := int64(s.DataAt - s.SuperblockAt)
+	return s.Size - int64(s.SuperblockAt) - int64(s.Groups)*perGroup - s.frags(int64(s.SummarySize))
+}

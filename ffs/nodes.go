@@ -84,7 +84,7 @@ func sortEntries(entries []Entry) []*Entry {
 	for i := range entries {
 		sorted = append(sorted, &entries[i])
 	}
-	byPath := func(a, b *Entry) int { return comparePaths(a.Path, b.Path) }
+	byPath := func(a, b *Entry) int { return ComparePaths(a.Path, b.Path) }
 	if !slices.IsSortedFunc(sorted, byPath) {
 		slices.SortStableFunc(sorted, byPath)
 	}
@@ -94,8 +94,9 @@ func sortEntries(entries []Entry) []*Entry {
 	return sorted
 }
 
-// comparePaths orders paths by their elements.
-func comparePaths(a, b string) int {
+// ComparePaths orders paths by their elements: what is in a folder comes right
+// behind it.
+func ComparePaths(a, b string) int {
 	n := min(len(a), len(b))
 	for i := range n {
 		switch {
@@ -197,7 +198,7 @@ func twice(a, b *Entry) error {
 // link makes the sorted entry i, a hard link, another name of its node.
 func (b *nodeBuilder) link(i int) error {
 	to := b.sorted[i].Hardlink
-	j, ok := slices.BinarySearchFunc(b.sorted, to, func(e *Entry, to string) int { return comparePaths(e.Path, to) })
+	j, ok := slices.BinarySearchFunc(b.sorted, to, func(e *Entry, to string) int { return ComparePaths(e.Path, to) })
 	switch {
 	case !ok:
 		return fmt.Errorf("it is a hard link to %s, which is not there", to)

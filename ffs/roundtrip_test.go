@@ -212,7 +212,7 @@ func writeAndOpen(t testing.TB, entries []Entry, o Options) *FS {
 // asRead is what the reader makes of entries that were written.
 func asRead(entries []Entry, block int64) []Entry {
 	sorted := slices.Clone(entries)
-	slices.SortFunc(sorted, func(a, b Entry) int { return comparePaths(a.Path, b.Path) })
+	slices.SortFunc(sorted, func(a, b Entry) int { return ComparePaths(a.Path, b.Path) })
 	byPath := map[string]Entry{}
 	for _, e := range sorted {
 		byPath[e.Path] = e

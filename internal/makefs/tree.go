@@ -1,7 +1,6 @@
 package makefs
 
 import (
-	"cmp"
 	"fmt"
 	"io/fs"
 	"slices"
@@ -107,8 +106,8 @@ func (t *tree) dropSockets() {
 // entries returns the files as entries, by path. Of the names of a file the
 // first has its attributes.
 func (t *tree) entries() []ffs.Entry {
-	if !slices.IsSortedFunc(t.paths, comparePaths) {
-		slices.SortFunc(t.paths, comparePaths)
+	if !slices.IsSortedFunc(t.paths, ffs.ComparePaths) {
+		slices.SortFunc(t.paths, ffs.ComparePaths)
 	}
 	t.paths = slices.Compact(t.paths) // a file that replaced another has its path twice
 	entries := make([]ffs.Entry, 0, len(t.files))
@@ -124,21 +123,4 @@ func (t *tree) entries() []ffs.Entry {
 		}
 	}
 	return entries
-}
-
-// comparePaths orders paths by their elements: what is in a folder comes
-// right behind it.
-func comparePaths(a, b string) int {
-	for i := range min(len(a), len(b)) {
-		switch {
-		case a[i] == b[i]:
-		case a[i] == '/':
-			return -1
-		case b[i] == '/':
-			return 1
-		default:
-			return cmp.Compare(a[i], b[i])
-		}
-	}
-	return cmp.Compare(len(a), len(b))
 }
