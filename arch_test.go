@@ -25,27 +25,45 @@ var rooms = map[string][]string{
 	"ffs": {},
 	"qmp": {},
 
-	"internal/agent":         {"internal/agent/wire", "internal/atomicfile"},
-	"internal/agent/gen":     {"internal/agent"},
-	"internal/agent/guest":   {"internal/agent/wire"},
-	"internal/agent/wire":    {},
-	"internal/atomicfile":    {},
-	"internal/build":         {"internal/ship", "internal/source/debian", "internal/tree", "internal/image", "internal/atomicfile"},
-	"internal/copyout":       {"ffs"},
-	"internal/disk":          {"internal/image", "internal/tree", "internal/atomicfile", "internal/partition", "ffs"},
-	"internal/image":         {"internal/tree"},
-	"internal/initramfs":     {},
-	"internal/kernel":        {"internal/atomicfile", "internal/spelling"},
-	"internal/machine":       {},
-	"internal/machine/qemu":  {"internal/machine", "internal/atomicfile", "qmp"},
-	"internal/makefs":        {"ffs", "internal/atomicfile", "internal/mtree", "internal/spelling"},
-	"internal/mtree":         {"internal/spelling"},
-	"internal/network":       {},
-	"internal/partition":     {},
-	"internal/ship":          {"internal/image", "internal/spelling", "internal/tree"},
-	"internal/source/debian": {"internal/tree", "internal/atomicfile", "internal/spelling"},
-	"internal/spelling":      {},
-	"internal/tree":          {},
+	"internal/accounts":    {"internal/db185", "internal/tree"},
+	"internal/agent":       {"internal/agent/wire", "internal/atomicfile"},
+	"internal/agent/gen":   {"internal/agent"},
+	"internal/agent/guest": {"internal/agent/wire"},
+	"internal/agent/wire":  {},
+	"internal/archive":     {"internal/tree"},
+	"internal/atomicfile":  {},
+	"internal/build": {
+		"internal/ship", "internal/source", "internal/tree", "internal/image", "internal/accounts", "internal/archive",
+		"internal/atomicfile", "internal/fetch", "internal/makedev", "internal/pack",
+	},
+	"internal/buildvm": {
+		"internal/agent", "internal/agent/wire", "internal/build", "internal/disk", "internal/image", "internal/initramfs", "internal/instance",
+		"internal/kernel", "internal/machine", "internal/machine/qemu", "internal/network", "internal/tree", "internal/archive", "ffs",
+	},
+	"internal/copyout":        {"ffs"},
+	"internal/db185":          {},
+	"internal/disk":           {"internal/image", "internal/tree", "internal/atomicfile", "internal/partition", "ffs"},
+	"internal/fetch":          {"internal/atomicfile"},
+	"internal/image":          {"internal/tree"},
+	"internal/image/store":    {"internal/archive", "internal/atomicfile", "internal/image", "internal/pack", "internal/spelling", "internal/tree", "internal/partition", "ffs"},
+	"internal/initramfs":      {},
+	"internal/kernel":         {"internal/atomicfile", "internal/fetch", "internal/spelling"},
+	"internal/machine":        {},
+	"internal/machine/qemu":   {"internal/machine", "internal/atomicfile", "qmp"},
+	"internal/makedev":        {"internal/tree", "internal/spelling"},
+	"internal/makefs":         {"ffs", "internal/atomicfile", "internal/mtree", "internal/spelling"},
+	"internal/mtree":          {"internal/spelling"},
+	"internal/network":        {},
+	"internal/pack":           {"internal/atomicfile", "internal/tree"},
+	"internal/partition":      {},
+	"internal/ship":           {"internal/image", "internal/spelling", "internal/tree"},
+	"internal/source":         {"internal/tree"},
+	"internal/source/debian":  {"internal/source", "internal/tree", "internal/atomicfile", "internal/pack", "internal/spelling"},
+	"internal/source/hostdir": {"internal/source", "internal/tree"},
+	"internal/source/netbsd":  {"internal/archive", "internal/atomicfile", "internal/fetch", "internal/pack", "internal/source", "internal/spelling", "internal/tree"},
+	"internal/source/pkgsrc":  {"internal/accounts", "internal/archive", "internal/atomicfile", "internal/fetch", "internal/pack", "internal/source", "internal/spelling", "internal/tree"},
+	"internal/spelling":       {},
+	"internal/tree":           {},
 
 	"internal/instance": {
 		"internal/agent", "internal/agent/wire", "internal/atomicfile", "internal/disk", "internal/image",
@@ -64,22 +82,26 @@ var rooms = map[string][]string{
 	"test":            {"internal/cli"},
 	"test/ffs/guest":  {"test/ffs/trial"},
 	"test/ffs/trial":  {},
+	"test/mirror":     {"internal/archive", "internal/tree"},
 	"test/probe":      {},
 }
 
 // modules are the modules that the product and its tests may use directly.
 var modules = []string{
-	"github.com/Microsoft/hcsshim",    // ext4 images (tar2ext4)
-	"github.com/google/go-cmp",        // tests
-	"github.com/klauspost/compress",   // gzip, zstd
-	"github.com/rogpeppe/go-internal", // testscript
-	"github.com/spf13/cobra",          // commands
-	"github.com/vbauerster/mpb/v8",    // progress bars
-	"github.com/xi2/xz",               // xz with the x86 filter that kernels are packed with
-	"golang.org/x/sys",                // system calls
-	"golang.org/x/term",               // raw terminals
-	"gvisor.dev/gvisor",               // the user-mode network
-	"mvdan.cc/sh/v3",                  // sailor's .conf files are shell
+	"github.com/Microsoft/hcsshim",           // ext4 images (tar2ext4)
+	"github.com/google/go-cmp",               // tests
+	"github.com/google/go-containerregistry", // OCI images and registries
+	"github.com/klauspost/compress",          // gzip, zstd
+	"github.com/moby/buildkit",               // Dockerfiles
+	"github.com/moby/patternmatcher",         // .dockerignore
+	"github.com/rogpeppe/go-internal",        // testscript
+	"github.com/spf13/cobra",                 // commands
+	"github.com/vbauerster/mpb/v8",           // progress bars
+	"github.com/xi2/xz",                      // xz with the x86 filter that kernels are packed with
+	"golang.org/x/sys",                       // system calls
+	"golang.org/x/term",                      // raw terminals
+	"gvisor.dev/gvisor",                      // the user-mode network
+	"mvdan.cc/sh/v3",                         // sailor's .conf files are shell
 }
 
 // stdlibOnly are the packages that end up in the guest.

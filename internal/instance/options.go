@@ -107,7 +107,7 @@ func (o Options) completeBoot() (Options, error) {
 	case o.Boot == BootGuest && !init:
 		return o, fmt.Errorf("boot %s with its own init: it brings no /sbin/init and /etc/rc (leave --boot out)", o.Image.Name)
 	}
-	if o.Boot == BootAgent && len(o.Image.Config.Cmd) == 0 {
+	if o.Boot == BootAgent && len(o.Image.Config.Args()) == 0 {
 		return o, fmt.Errorf("boot %s: it starts nothing: say what in its ship.conf, as cmd=\"…\"", o.Image.Name)
 	}
 	return o, nil

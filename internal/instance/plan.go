@@ -158,7 +158,7 @@ func guestConfig(o Options) wire.Config {
 	}
 	cfg := o.Image.Config
 	c.Service = wire.Service{
-		Args: cfg.Cmd,
+		Args: cfg.Args(),
 		Env:  mergeEnv(cfg.Env, o.Env),
 		User: cfg.User,
 		Dir:  cfg.WorkDir,

@@ -28,6 +28,14 @@ type Ship struct {
 
 	Config image.Config `json:"config"`
 
+	// Of a Dockerfile or SMOLerfile: its stages, of which the last is the
+	// ship, unless Options.Target names another; the folder that COPY takes
+	// files from, and the patterns of its .dockerignore. Packages are then
+	// what a SMOLerfile's addpkgs asks for.
+	Stages  []Stage  `json:"stages,omitempty"`
+	Context string   `json:"context,omitempty"`
+	Ignore  []string `json:"ignore,omitempty"`
+
 	// Lines holds the line of the definition on which each variable was
 	// last set, for messages: "ship.conf:5".
 	Lines map[string]int `json:"lines,omitempty"`
