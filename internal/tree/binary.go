@@ -14,12 +14,41 @@ const binaryMagic = "fc-tree-1\n"
 // binaryTypes are the types by the byte that stands for them.
 var binaryTypes = []Type{File, Dir, Symlink, Hardlink, Char, Block, FIFO, Socket}
 
-// MarshalBinary writes the entries, sorted, in a form that is read some twenty
-// times as fast as JSON: after the magic and their number, the fields of each,
-// numbers as varints and strings after their length plus one. A length of 0
-// stands for the same string as the entry before has.
+// MarshalBinary writes the entries, sorted, as AppendEntries does.
 func (t Tree) MarshalBinary() ([]byte, error) {
-	b := binary.AppendUvarint([]byte(binaryMagic), uint64(len(t.entries)))
+	b, err := AppendEntries(nil, t.All())
+	if err != nil {
+		return nil, fmt.Errorf("encode tree: %w", err)
+	}
+	return b, nil
+}
+
+// UnmarshalBinary reads what MarshalBinary wrote.
+func (t *Tree) UnmarshalBinary(b []byte) error {
+	var out Tree
+	n, err := decode(b, func(n int, e Entry) error {
+		if out.entries == nil {
+			out.entries = make(map[string]Entry, n)
+		}
+		return out.Put(e)
+	})
+	if err == nil && out.Len() != n {
+		err = errDamaged
+	}
+	if err != nil {
+		return fmt.Errorf("decode tree: %w", err)
+	}
+	*t = out
+	return nil
+}
+
+// AppendEntries appends a list of entries to b, in a form that is read some
+// twenty times as fast as JSON: after the magic and their number, the fields of
+// each, numbers as varints and strings after their length plus one. A length of
+// 0 stands for the same string as the entry before has. The list need not be a
+// tree: it keeps its order, and a path may be in it twice.
+func AppendEntries(b []byte, entries []Entry) ([]byte, error) {
+	b = binary.AppendUvarint(append(b, binaryMagic...), uint64(len(entries)))
 	var last Entry
 	text := func(s, before string) {
 		if s == before {
@@ -28,10 +57,10 @@ func (t Tree) MarshalBinary() ([]byte, error) {
 		}
 		b = append(binary.AppendUvarint(b, uint64(len(s))+1), s...)
 	}
-	for _, e := range t.All() {
+	for _, e := range entries {
 		typ := slices.Index(binaryTypes, e.Type)
 		if typ < 0 {
-			return nil, fmt.Errorf("encode tree: %s is of the type %q", e.Path, e.Type)
+			return nil, fmt.Errorf("%s is of the type %q", e.Path, e.Type)
 		}
 		b = append(b, byte(typ))
 		for _, n := range []uint64{uint64(e.Mode), uint64(e.UID), uint64(e.GID), uint64(e.Major), uint64(e.Minor)} {
@@ -51,29 +80,47 @@ func (t Tree) MarshalBinary() ([]byte, error) {
 	return b, nil
 }
 
-// UnmarshalBinary reads what MarshalBinary wrote.
-func (t *Tree) UnmarshalBinary(b []byte) error {
+// DecodeEntries reads what AppendEntries wrote, and nothing else. It does not
+// look at what the entries say: Tree.Put does.
+func DecodeEntries(b []byte) ([]Entry, error) {
+	var all []Entry
+	_, err := decode(b, func(n int, e Entry) error {
+		if all == nil {
+			all = make([]Entry, 0, n)
+		}
+		all = append(all, e)
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("decode entries: %w", err)
+	}
+	return all, nil
+}
+
+var errDamaged = errors.New("it is damaged")
+
+// decode hands each entry of b to add, with the number of all, and returns
+// that.
+func decode(b []byte, add func(n int, e Entry) error) (int, error) {
 	d := decoder{rest: string(b)} // one copy, of which every string is a part
 	n, err := d.count()
 	if err != nil {
-		return fmt.Errorf("decode tree: %w", err)
+		return 0, err
 	}
-	out := Tree{entries: make(map[string]Entry, n)}
 	var e Entry
 	for range n {
 		d.entry(&e)
 		if d.bad {
-			return errors.New("decode tree: it is damaged")
+			return n, errDamaged
 		}
-		if err := out.Put(e); err != nil {
-			return fmt.Errorf("decode tree: %w", err)
+		if err := add(n, e); err != nil {
+			return n, err
 		}
 	}
-	if d.rest != "" || out.Len() != n {
-		return errors.New("decode tree: it is damaged")
+	if d.rest != "" {
+		return n, errDamaged
 	}
-	*t = out
-	return nil
+	return n, nil
 }
 
 // decoder takes what it reads off rest. Once that is not what it must be, bad
@@ -94,7 +141,7 @@ func (d *decoder) count() (int, error) {
 	d.rest = d.rest[len(binaryMagic):]
 	n := d.number(uint64(len(d.rest) / leastEntry))
 	if d.bad {
-		return 0, errors.New("it is damaged")
+		return 0, errDamaged
 	}
 	return int(n), nil
 }

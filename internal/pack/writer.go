@@ -1,0 +1,124 @@
+package pack
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+
+	"github.com/fakecracker/fakecracker/internal/atomicfile"
+	"github.com/fakecracker/fakecracker/internal/tree"
+)
+
+// A Writer adds entries to a pack that is being made. It is for one goroutine.
+type Writer struct {
+	w       *bufio.Writer
+	path    string
+	off     int64 // bytes written
+	entries []tree.Entry
+	meta    any
+	seen    map[string]int64 // where the bytes of a digest are
+}
+
+// Create makes the pack at path, or replaces it, of what fill adds. After an
+// error what was at path still is.
+func Create(path string, fill func(w *Writer) error) error {
+	return atomicfile.Write(path, 0o644, func(out io.Writer) error {
+		w := &Writer{w: bufio.NewWriterSize(out, 1<<18), path: path, seen: make(map[string]int64)}
+		if err := fill(w); err != nil {
+			return err
+		}
+		return w.finish()
+	})
+}
+
+// Meta sets the document that goes with the entries; encoding/json encodes it
+// when all were added.
+func (w *Writer) Meta(meta any) { w.meta = meta }
+
+// Add adds e. A File's bytes are read from body, and must have e's Digest and
+// Size where it has them. The entry is returned as Read will return it.
+func (w *Writer) Add(e tree.Entry, body io.Reader) (tree.Entry, error) {
+	e.Content = tree.Content{}
+	if e.Type == tree.File {
+		digest, n, err := tree.DigestOf(io.TeeReader(body, w.w))
+		if err != nil {
+			return e, fmt.Errorf("%s: %w", e.Path, err)
+		}
+		if e.Digest != "" && e.Digest != digest || e.Size != 0 && e.Size != n {
+			return e, fmt.Errorf("%s: its bytes have changed: they are %d with the digest %s, not %d with %s", e.Path, n, digest, e.Size, e.Digest)
+		}
+		e.Digest, e.Size, e.Content.Offset = digest, n, w.off
+		w.off += n
+	}
+	w.entries = append(w.entries, e)
+	if e.Type == tree.File {
+		w.seen[e.Digest] = e.Content.Offset
+		e.Content.Host = w.path
+	}
+	return e, nil
+}
+
+// copyEntry adds e with the bytes that it has.
+func (w *Writer) copyEntry(ctx context.Context, e tree.Entry) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if e.Type != tree.File {
+		_, err := w.Add(e, nil)
+		return err
+	}
+	if off, ok := w.seen[e.Digest]; ok {
+		e.Content = tree.Content{Offset: off}
+		w.entries = append(w.entries, e)
+		return nil
+	}
+	r, err := e.Open()
+	if err != nil {
+		return err
+	}
+	_, err = w.Add(e, ctxReader{ctx, r})
+	return errors.Join(err, r.Close())
+}
+
+// finish writes the index and the trailer.
+func (w *Writer) finish() error {
+	b, err := tree.AppendEntries(nil, w.entries)
+	if err != nil {
+		return err
+	}
+	t := trailer{entries: uint64(len(b))}
+	meta, err := json.Marshal(w.meta)
+	if err != nil {
+		return err
+	}
+	t.meta = uint64(len(meta))
+	b = append(b, meta...)
+	if len(b) > maxIndex {
+		return fmt.Errorf("the index of %d files has %d bytes, more than %d", len(w.entries), len(b), maxIndex)
+	}
+	t.sum = crc32.Checksum(b, castagnoli())
+	for _, part := range [][]byte{b, t.encode()} {
+		if _, err := w.w.Write(part); err != nil {
+			return err
+		}
+	}
+	return w.w.Flush()
+}
+
+// ctxReader ends with ctx.
+type ctxReader struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+// Read implements io.Reader.
+func (r ctxReader) Read(p []byte) (int, error) {
+	if err := r.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return r.r.Read(p)
+}
