@@ -13,7 +13,7 @@ import (
 
 	"github.com/fakecracker/fakecracker/internal/image"
 	"github.com/fakecracker/fakecracker/internal/ship"
-	"github.com/fakecracker/fakecracker/internal/source/debian"
+	"github.com/fakecracker/fakecracker/internal/source"
 	"github.com/fakecracker/fakecracker/internal/tree"
 )
 
@@ -38,7 +38,7 @@ type Options struct {
 // PackageSource has packages with all that they depend on.
 type PackageSource interface {
 	// Packages returns the files of the named packages as installed.
-	Packages(ctx context.Context, names []string) (tree.Tree, debian.Report, error)
+	Packages(ctx context.Context, names []string) (tree.Tree, source.Report, error)
 	// Key changes when Packages may find something else than before; what
 	// was found is under Report.Key. It is empty when only Packages can tell.
 	Key() string
@@ -53,7 +53,7 @@ type Report struct {
 	Notes []string `json:"notes,omitempty"`
 	// Details are about the packages that those depend on.
 	Details     []string         `json:"details,omitempty"`
-	Packages    []debian.Package `json:"packages,omitempty"` // all that were installed
+	Packages    []source.Package `json:"packages,omitempty"` // all that were installed
 	PrunedFiles int              `json:"prunedFiles"`        // documentation and translations left out
 	PrunedBytes int64            `json:"prunedBytes"`
 }

@@ -15,7 +15,7 @@ import (
 
 	"github.com/fakecracker/fakecracker/internal/image"
 	"github.com/fakecracker/fakecracker/internal/ship"
-	"github.com/fakecracker/fakecracker/internal/source/debian"
+	"github.com/fakecracker/fakecracker/internal/source"
 	"github.com/fakecracker/fakecracker/internal/tree"
 )
 
@@ -85,18 +85,18 @@ type shelf struct {
 	asked []string
 }
 
-func (s *shelf) Packages(_ context.Context, names []string) (tree.Tree, debian.Report, error) {
+func (s *shelf) Packages(_ context.Context, names []string) (tree.Tree, source.Report, error) {
 	s.asked = append(s.asked, names...)
 	if len(names) != 1 || names[0] != "web" {
-		return tree.Tree{}, debian.Report{}, fmt.Errorf("package %q not found", names)
+		return tree.Tree{}, source.Report{}, fmt.Errorf("package %q not found", names)
 	}
-	notes := []debian.Note{{Package: "web", Script: "postinst", Line: 3, Text: "odd"}, {Package: "web", Text: "start", Known: true}}
+	notes := []source.Note{{Package: "web", Script: "postinst", Line: 3, Text: "odd"}, {Package: "web", Text: "start", Known: true}}
 	b, err := s.tree.MarshalJSON() // a copy: the builder changes what it gets
 	if err != nil {
-		return tree.Tree{}, debian.Report{}, err
+		return tree.Tree{}, source.Report{}, err
 	}
 	var t tree.Tree
-	return t, debian.Report{Key: s.key, Notes: notes, PrunedFiles: 7}, t.UnmarshalJSON(b)
+	return t, source.Report{Key: s.key, Notes: notes, PrunedFiles: 7}, t.UnmarshalJSON(b)
 }
 
 func (s *shelf) Key() string { return s.key }

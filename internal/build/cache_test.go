@@ -13,6 +13,7 @@ import (
 
 	"github.com/fakecracker/fakecracker/internal/image"
 	"github.com/fakecracker/fakecracker/internal/ship"
+	"github.com/fakecracker/fakecracker/internal/source"
 	"github.com/fakecracker/fakecracker/internal/source/debian"
 	"github.com/fakecracker/fakecracker/internal/tree"
 )
@@ -140,7 +141,7 @@ func TestCacheOfNewLists(t *testing.T) {
 
 type refreshing struct{ *shelf }
 
-func (r *refreshing) Packages(ctx context.Context, names []string) (tree.Tree, debian.Report, error) {
+func (r *refreshing) Packages(ctx context.Context, names []string) (tree.Tree, source.Report, error) {
 	r.key = "new"
 	return r.shelf.Packages(ctx, names)
 }

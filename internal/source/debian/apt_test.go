@@ -27,7 +27,7 @@ func TestParseURI(t *testing.T) {
 			name: "with an epoch", line: "'" + uri + "' zlib1g_1%3a1.2~r1_amd64.deb 86684 SHA256:" + digest,
 			want: Package{
 				Name: "zlib1g", Version: "1:1.2~r1", Arch: "amd64", File: "zlib1g_1%3a1.2~r1_amd64.deb",
-				Size: 86684, SHA256: digest, URI: uri,
+				Size: 86684, Digest: digestPrefix + digest, URL: uri,
 			},
 		},
 		{name: "no digest", line: "'" + uri + "' x_1_all.deb 1 ", err: "no size and digest"},
@@ -106,7 +106,7 @@ func TestOffline(t *testing.T) {
 	if _, err := s.Resolve(t.Context(), []string{"nginx"}); err == nil || !strings.Contains(err.Error(), "no package lists yet") {
 		t.Errorf("Resolve = %v; want that there are no lists", err)
 	}
-	p := Package{Name: "x", Version: "1", File: "x_1_all.deb", Size: 1, SHA256: strings.Repeat("0", 64)}
+	p := Package{Name: "x", Version: "1", File: "x_1_all.deb", Size: 1, Digest: digestPrefix + strings.Repeat("0", 64)}
 	if err := s.Fetch(t.Context(), []Package{p}); err == nil || !strings.Contains(err.Error(), "get package x 1: it is not at hand") {
 		t.Errorf("Fetch = %v; want that it is not at hand", err)
 	}

@@ -105,7 +105,7 @@ func TestReadDebRefuses(t *testing.T) {
 }
 
 func TestDecompressStopsAtLimit(t *testing.T) {
-	b := pack(t, ".gz", make([]byte, 1<<20))
+	b := compress(t, ".gz", make([]byte, 1<<20))
 	z, err := decompress("data.tar.gz", bytes.NewReader(b), 1000)
 	if err != nil {
 		t.Fatal(err)

@@ -14,6 +14,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/fakecracker/fakecracker/internal/source"
 	"github.com/fakecracker/fakecracker/internal/tree"
 )
 
@@ -39,31 +40,25 @@ type Source struct {
 // tools that a service seldom calls.
 var essentials = []string{"base-files", "base-passwd", "dash"}
 
-// A Package is one version of a package that apt knows where to get.
-type Package struct {
-	Name    string `json:"name"`
-	Version string `json:"version"`
-	Arch    string `json:"arch"`
-	File    string `json:"file"`   // name of the .deb as apt stores it
-	Size    int64  `json:"size"`   // bytes of the .deb
-	SHA256  string `json:"sha256"` // of the .deb, hex
-	URI     string `json:"uri"`
-}
+// A Package is one version of a package that apt knows where to get. Its File
+// is the name of the .deb as apt stores it, its Digest of SHA-256.
+type Package = source.Package
 
-// String returns "nginx 1.22.1-9".
-func (p Package) String() string { return p.Name + " " + p.Version }
+// digestPrefix begins a Package's Digest.
+const digestPrefix = "sha256:"
 
 // Packages returns a tree with the named packages, essentials, and all that they
 // depend on. A name may be "name=version" as apt takes it.
-func (s *Source) Packages(ctx context.Context, names []string) (tree.Tree, Report, error) {
-	pkgs, key, err := s.resolve(ctx, slices.Concat(essentials, names))
+func (s *Source) Packages(ctx context.Context, names []string) (tree.Tree, source.Report, error) {
+	names = slices.Concat(essentials, names)
+	pkgs, key, err := s.resolve(ctx, names)
 	if err != nil {
-		return tree.Tree{}, Report{}, err
+		return tree.Tree{}, source.Report{}, err
 	}
 	if err := s.Fetch(ctx, pkgs); err != nil {
-		return tree.Tree{}, Report{}, err
+		return tree.Tree{}, source.Report{}, err
 	}
-	t, r, err := s.Tree(ctx, pkgs)
+	t, r, err := s.install(ctx, pkgs, names)
 	r.Key = key
 	return t, r, err
 }

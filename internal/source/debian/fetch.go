@@ -85,4 +85,6 @@ func (s *Source) debs() string { return filepath.Join(s.Dir, "debs") }
 func (s *Source) deb(p Package) string { return filepath.Join(s.debs(), p.File) }
 
 // unpacked is where the package p is kept once it was unpacked.
-func (s *Source) unpacked(p Package) string { return filepath.Join(s.debs(), p.SHA256+".files") }
+func (s *Source) unpacked(p Package) string {
+	return filepath.Join(s.debs(), strings.TrimPrefix(p.Digest, digestPrefix)+".pack")
+}

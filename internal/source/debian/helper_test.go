@@ -13,6 +13,7 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 
+	"github.com/fakecracker/fakecracker/internal/source"
 	"github.com/fakecracker/fakecracker/internal/tree"
 )
 
@@ -55,8 +56,8 @@ func makeTar(t testing.TB, files []file) []byte {
 	return b.Bytes()
 }
 
-// pack compresses b as a member whose name ends in ext is.
-func pack(t testing.TB, ext string, b []byte) []byte {
+// compress packs b as a member whose name ends in ext is.
+func compress(t testing.TB, ext string, b []byte) []byte {
 	t.Helper()
 	var out bytes.Buffer
 	var w io.WriteCloser
@@ -69,7 +70,7 @@ func pack(t testing.TB, ext string, b []byte) []byte {
 	case ".zst":
 		w, err = zstd.NewWriter(&out)
 	default:
-		t.Fatalf("pack %q", ext)
+		t.Fatalf("compress %q", ext)
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -110,8 +111,8 @@ func makeDeb(t testing.TB, ext string, ctl map[string]string, files []file) []by
 	}
 	return makeAr(
 		member{"debian-binary", []byte("2.0\n")},
-		member{"control.tar" + ext, pack(t, ext, makeTar(t, c))},
-		member{"data.tar" + ext, pack(t, ext, makeTar(t, files))},
+		member{"control.tar" + ext, compress(t, ext, makeTar(t, c))},
+		member{"data.tar" + ext, compress(t, ext, makeTar(t, files))},
 	)
 }
 
@@ -124,7 +125,7 @@ func download(t testing.TB, s *Source, name string, deb []byte) Package {
 	sum := sha256.Sum256(deb)
 	p := Package{
 		Name: name, Version: "1.0", Arch: "amd64", File: name + "_1.0_amd64.deb",
-		Size: int64(len(deb)), SHA256: hex.EncodeToString(sum[:]),
+		Size: int64(len(deb)), Digest: digestPrefix + hex.EncodeToString(sum[:]),
 	}
 	if err := os.WriteFile(s.deb(p), deb, 0o644); err != nil {
 		t.Fatal(err)
@@ -133,7 +134,7 @@ func download(t testing.TB, s *Source, name string, deb []byte) Package {
 }
 
 // install returns the tree of one package with these scripts and files.
-func install(t testing.TB, ctl map[string]string, files []file) (tree.Tree, Report) {
+func install(t testing.TB, ctl map[string]string, files []file) (tree.Tree, source.Report) {
 	t.Helper()
 	s := &Source{Dir: t.TempDir()}
 	if ctl["control"] == "" {

@@ -93,7 +93,7 @@ func parseURI(line string) (Package, error) {
 	if !ok || !found || len(f) != 3 {
 		return Package{}, fmt.Errorf("apt-get gave no size and digest: %q", line)
 	}
-	p := Package{URI: uri, File: f[0]}
+	p := Package{URL: uri, File: f[0]}
 	var err error
 	if p.Size, err = strconv.ParseInt(f[1], 10, 64); err != nil || p.Size <= 0 || p.Size > maxDeb {
 		return Package{}, fmt.Errorf("apt-get gave a size that is none: %q", line)
@@ -102,7 +102,7 @@ func parseURI(line string) (Package, error) {
 	if !ok || !isSHA256(digest) {
 		return Package{}, fmt.Errorf("the package lists have no SHA256 digest of %s", p.File)
 	}
-	p.SHA256 = digest
+	p.Digest = digestPrefix + digest
 	parts := strings.Split(strings.TrimSuffix(p.File, ".deb"), "_")
 	if len(parts) != 3 || strings.ContainsRune(p.File, os.PathSeparator) {
 		return Package{}, fmt.Errorf("apt-get named a file that is no package: %q", p.File)

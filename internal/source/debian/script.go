@@ -17,6 +17,8 @@ import (
 	"mvdan.cc/sh/v3/expand"
 	"mvdan.cc/sh/v3/interp"
 	"mvdan.cc/sh/v3/syntax"
+
+	"github.com/fakecracker/fakecracker/internal/source"
 )
 
 // Limits of one script. All but the first are reached at the same place on
@@ -64,7 +66,7 @@ type script struct {
 	name string
 
 	mu       sync.Mutex // held by each command and file access: pipelines run side by side
-	notes    []Note
+	notes    []source.Note
 	commands int
 	made     int   // entries
 	written  int64 // bytes
@@ -159,7 +161,7 @@ func rewrite(args []string) []string {
 
 // note adds to the report, up to a limit.
 func (s *script) note(line int, text string, known bool) {
-	n := Note{Package: s.pkg.Name, Script: s.name, Line: line, Text: text, Known: known}
+	n := source.Note{Package: s.pkg.Name, Script: s.name, Line: line, Text: text, Known: known}
 	if len(s.notes) < maxNotes && !slices.Contains(s.notes, n) {
 		s.notes = append(s.notes, n)
 	}

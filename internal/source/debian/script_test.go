@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/fakecracker/fakecracker/internal/source"
 	"github.com/fakecracker/fakecracker/internal/tree"
 )
 
@@ -233,7 +234,7 @@ func TestScriptThatTakesTooLong(t *testing.T) {
 }
 
 // unknown returns the notes on what was not done.
-func unknown(r Report) []string {
+func unknown(r source.Report) []string {
 	var all []string
 	for _, n := range r.Notes {
 		if !n.Known {

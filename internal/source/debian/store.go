@@ -2,42 +2,33 @@ package debian
 
 import (
 	"archive/tar"
-	"bufio"
 	"context"
 	"crypto/sha256"
-	"encoding/binary"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"sync"
 
-	"github.com/fakecracker/fakecracker/internal/atomicfile"
+	"github.com/fakecracker/fakecracker/internal/pack"
 	"github.com/fakecracker/fakecracker/internal/tree"
 )
 
-// An unpacked package is one file, <sha256 of the .deb>.files: the bytes of
-// its regular files one after another, then an index in JSON, then a trailer.
-//
-//	offset from the end  bytes  what
-//	16                   8      length of the index in bytes, little-endian
-//	8                    8      storeMagic
-const (
-	storeMagic    = "fc-deb-1"
-	storeTrailer  = 16
-	maxStoreIndex = 1 << 30 // bytes
-)
-
-// formatVersion is counted up when the index gets another form.
-const formatVersion = 1
-
-// index is what an unpacked package's file says about itself.
+// index is what is known of an unpacked package, which is kept as a pack: its
+// files, and the control files as the pack's document.
 type index struct {
-	Version int          `json:"version"`
-	Control control      `json:"control"`
-	Entries []tree.Entry `json:"entries"` // Content.Host is filled on reading
+	Control control
+	Entries []tree.Entry
+}
+
+// readStore reads the index of an unpacked package.
+func readStore(p string) (index, error) {
+	var x index
+	var err error
+	x.Entries, err = pack.Read(p, &x.Control)
+	return x, err
 }
 
 // load returns the unpacked packages, unpacking those that are not yet, two
@@ -102,7 +93,7 @@ func (s *Source) unpackLocked(ctx context.Context, p Package, f *os.File) (index
 		return x, nil
 	}
 	s.progress("unpack " + p.String())
-	if err := unpack(ctx, f, s.unpacked(p), p.SHA256); err != nil {
+	if err := unpack(ctx, f, s.unpacked(p), p.Digest); err != nil {
 		return index{}, err
 	}
 	// All of it is in the other file.
@@ -112,28 +103,30 @@ func (s *Source) unpackLocked(ctx context.Context, p Package, f *os.File) (index
 	return readStore(s.unpacked(p))
 }
 
-// unpack makes the file at to from the package deb, whose bytes must have the
-// SHA-256 digest.
+// unpack makes the pack at to from the package deb, whose bytes must have the
+// digest.
 func unpack(ctx context.Context, deb *os.File, to, digest string) error {
 	h := sha256.New()
 	r := io.TeeReader(deb, h)
-	return atomicfile.Write(to, 0o644, func(w io.Writer) error {
-		bw := bufio.NewWriterSize(w, 1<<18)
-		st := &storer{w: bw}
-		c, err := readDeb(ctxReader{ctx, r}, st.add)
+	return pack.Create(to, func(w *pack.Writer) error {
+		c, err := readDeb(ctxReader{ctx, r}, func(h *tar.Header, body io.Reader) error {
+			e, err := entryOf(h)
+			if err == nil {
+				_, err = w.Add(e, body)
+			}
+			return err
+		})
 		if err != nil {
 			return err
 		}
 		if _, err := io.Copy(io.Discard, r); err != nil { // what is behind data.tar
 			return err
 		}
-		if got := hex.EncodeToString(h.Sum(nil)); got != digest {
+		if got := hex.EncodeToString(h.Sum(nil)); got != strings.TrimPrefix(digest, digestPrefix) {
 			return fmt.Errorf("%s has SHA256 %s, not %s: remove it and try again", deb.Name(), got, digest)
 		}
-		if err := st.finish(index{Version: formatVersion, Control: c, Entries: st.entries}); err != nil {
-			return err
-		}
-		return bw.Flush()
+		w.Meta(c)
+		return nil
 	})
 }
 
@@ -150,26 +143,20 @@ func (r ctxReader) Read(p []byte) (int, error) {
 	return r.r.Read(p)
 }
 
-// storer writes the bytes of files, and keeps the entries that point to them.
-type storer struct {
-	w       io.Writer
-	off     int64
-	entries []tree.Entry
-}
-
 // types are the entries that a package may have.
 var types = map[byte]tree.Type{
 	tar.TypeReg: tree.File, tar.TypeDir: tree.Dir, tar.TypeSymlink: tree.Symlink, tar.TypeLink: tree.Hardlink,
 	tar.TypeChar: tree.Char, tar.TypeBlock: tree.Block, tar.TypeFifo: tree.FIFO,
 }
 
-func (st *storer) add(h *tar.Header, r io.Reader) error {
+// entryOf returns what h says of a file, but for its bytes.
+func entryOf(h *tar.Header) (tree.Entry, error) {
 	t, ok := types[h.Typeflag]
 	if !ok {
-		return fmt.Errorf("entry of type %q", h.Typeflag)
+		return tree.Entry{}, fmt.Errorf("entry of type %q", h.Typeflag)
 	}
 	if h.Uid < 0 || h.Gid < 0 || h.Devmajor < 0 || h.Devminor < 0 {
-		return errors.New("negative owner or device")
+		return tree.Entry{}, errors.New("negative owner or device")
 	}
 	e := tree.Entry{
 		Path: h.Name, Type: t, Mode: uint32(h.Mode) & 0o7777, UID: uint32(h.Uid), GID: uint32(h.Gid),
@@ -181,59 +168,5 @@ func (st *storer) add(h *tar.Header, r io.Reader) error {
 	if t == tree.Symlink {
 		e.Mode = 0o777 // no system looks at another
 	}
-	if t == tree.File {
-		digest, n, err := tree.DigestOf(io.TeeReader(r, st.w))
-		if err != nil {
-			return err
-		}
-		e.Digest, e.Size, e.Content.Offset = digest, n, st.off
-		st.off += n
-	}
-	st.entries = append(st.entries, e)
-	return nil
-}
-
-// finish writes the index and the trailer.
-func (st *storer) finish(x index) error {
-	b, err := json.Marshal(x)
-	if err != nil {
-		return err
-	}
-	trailer := append(binary.LittleEndian.AppendUint64(nil, uint64(len(b))), storeMagic...)
-	_, err = st.w.Write(append(b, trailer...))
-	return err
-}
-
-// readStore reads the index of an unpacked package.
-func readStore(p string) (x index, err error) {
-	f, err := os.Open(p)
-	if err != nil {
-		return index{}, err
-	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	fi, err := f.Stat()
-	if err != nil {
-		return index{}, err
-	}
-	var trailer [storeTrailer]byte
-	if _, err := f.ReadAt(trailer[:], fi.Size()-storeTrailer); err != nil || string(trailer[8:]) != storeMagic {
-		return index{}, fmt.Errorf("%s is damaged", p)
-	}
-	size := binary.LittleEndian.Uint64(trailer[:])
-	if size > maxStoreIndex || int64(size) > fi.Size()-storeTrailer {
-		return index{}, fmt.Errorf("%s is damaged", p)
-	}
-	b := make([]byte, size)
-	if _, err := f.ReadAt(b, fi.Size()-storeTrailer-int64(size)); err != nil {
-		return index{}, err
-	}
-	if err := json.Unmarshal(b, &x); err != nil || x.Version != formatVersion {
-		return index{}, fmt.Errorf("%s is damaged, or another version's", p)
-	}
-	for i := range x.Entries {
-		if x.Entries[i].Type == tree.File {
-			x.Entries[i].Content.Host = p
-		}
-	}
-	return x, nil
+	return e, nil
 }

@@ -7,41 +7,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/fakecracker/fakecracker/internal/source"
 	"github.com/fakecracker/fakecracker/internal/tree"
 )
-
-// A Report says what a tree of packages does not show.
-type Report struct {
-	Packages []Package `json:"packages"`
-	// Key is Source.Key for the package lists that Packages found them in.
-	Key string `json:"-"`
-	// Notes name each command of a maintainer script that was not run, and
-	// each other thing that differs from an installed system.
-	Notes []Note `json:"notes,omitempty"`
-	// Pruned counts the files left out as documentation and translations.
-	PrunedFiles int   `json:"prunedFiles"`
-	PrunedBytes int64 `json:"prunedBytes"`
-}
-
-// A Note is about one place of a package.
-type Note struct {
-	Package string `json:"package"`
-	Script  string `json:"script,omitempty"` // "postinst"
-	Line    int    `json:"line,omitempty"`   // of the script, from 1
-	Text    string `json:"text"`             // the command, or what is to be said
-	// Known is set for commands that have no meaning before a guest has
-	// booted: starting services, reloading managers, rebuilding caches.
-	Known bool `json:"known,omitempty"`
-}
-
-// String returns the note in one line.
-func (n Note) String() string {
-	s := "package " + n.Package
-	if n.Script != "" {
-		s += fmt.Sprintf(": %s:%d", n.Script, n.Line)
-	}
-	return s + ": " + n.Text
-}
 
 // docs are the folders of what people read and services don't.
 var docs = []string{
@@ -51,17 +19,24 @@ var docs = []string{
 
 // Tree returns the files of pkgs, which Fetch has got, as they are after
 // their installation.
-func (s *Source) Tree(ctx context.Context, pkgs []Package) (tree.Tree, Report, error) {
+func (s *Source) Tree(ctx context.Context, pkgs []Package) (tree.Tree, source.Report, error) {
+	return s.install(ctx, pkgs, nil)
+}
+
+// install is Tree, and notes which packages are there for which of those that
+// were asked for.
+func (s *Source) install(ctx context.Context, pkgs []Package, asked []string) (tree.Tree, source.Report, error) {
 	all, err := s.load(ctx, pkgs)
 	if err != nil {
-		return tree.Tree{}, Report{}, err
+		return tree.Tree{}, source.Report{}, err
 	}
-	in := &installer{s: s, report: Report{Packages: slices.Clone(pkgs)}}
+	in := &installer{s: s, report: source.Report{Packages: slices.Clone(pkgs)}}
+	explain(in.report.Packages, all, asked)
 	for i, p := range pkgs {
 		in.pkgs = append(in.pkgs, installing{p, all[i]})
 	}
 	if err := in.install(ctx); err != nil {
-		return tree.Tree{}, Report{}, err
+		return tree.Tree{}, source.Report{}, err
 	}
 	return in.tree, in.report, nil
 }
@@ -77,7 +52,7 @@ type installer struct {
 	s      *Source
 	pkgs   []installing
 	tree   tree.Tree
-	report Report
+	report source.Report
 	state  dpkgState
 }
 
@@ -154,7 +129,7 @@ func merged(p string) string {
 // unpack puts the files of p into the tree.
 func (in *installer) unpack(p installing) error {
 	for _, e := range p.files.Entries {
-		e.Why = "package " + p.String()
+		e.Why = p.Why()
 		if slices.Contains(usrDirs, e.Path) && e.Type == tree.Symlink {
 			continue
 		}

@@ -95,7 +95,7 @@ func TestTreeIsReproducible(t *testing.T) {
 func TestTreeRefusesOtherBytes(t *testing.T) {
 	s := &Source{Dir: t.TempDir()}
 	p := download(t, s, "x", makeDeb(t, ".gz", map[string]string{"control": "Package: x\n"}, base))
-	p.SHA256 = strings.Repeat("0", 64)
+	p.Digest = digestPrefix + strings.Repeat("0", 64)
 	_, _, err := s.Tree(t.Context(), []Package{p})
 	if err == nil || !strings.Contains(err.Error(), "has SHA256") {
 		t.Errorf("Tree = %v; want an error about the digest", err)
@@ -109,7 +109,7 @@ func TestTreeRefusesOtherBytes(t *testing.T) {
 func TestTreeUnpacksDamagedAgain(t *testing.T) {
 	s := &Source{Dir: t.TempDir()}
 	deb := makeDeb(t, ".gz", map[string]string{"control": "Package: x\n"}, base)
-	for _, damage := range []string{"", "short", strings.Repeat("x", 100), "xxxxxxxx\xff\xff\xff\xff\xff\xff\xff\x7ffc-deb-1"} {
+	for _, damage := range []string{"", "short", strings.Repeat("x", 100), "xxxxxxxx\xff\xff\xff\xff\xff\xff\xff\x7ffc-pack1"} {
 		p := download(t, s, "x", deb)
 		if err := os.WriteFile(s.unpacked(p), []byte(damage), 0o644); err != nil {
 			t.Fatal(err)
