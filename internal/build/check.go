@@ -1,7 +1,6 @@
 package build
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -17,7 +16,7 @@ import (
 func (b *builder) checkProgram(e tree.Entry, what, where string) error {
 	f, err := e.ELF()
 	if errors.Is(err, tree.ErrNotELF) {
-		if interp, _ := interpreter(e); interp != "" {
+		if interp, _ := e.Interpreter(); interp != "" {
 			return nil // whether that is there is seen when all files are
 		}
 		return fmt.Errorf("%s: %s is neither an ELF program nor a script with #! at its start", where, what)
@@ -49,25 +48,6 @@ func (b *builder) checkOverlay(over tree.Tree) error {
 		}
 	}
 	return nil
-}
-
-// interpreter returns the program that a script names in its first line.
-func interpreter(e tree.Entry) (string, error) {
-	const longest = 256 // Linux's BINPRM_BUF_SIZE; NetBSD's is less
-	r, err := e.Open()
-	if err != nil {
-		return "", err
-	}
-	line, err := bufio.NewReaderSize(r, longest).ReadSlice('\n')
-	if cerr := r.Close(); cerr != nil {
-		return "", cerr
-	}
-	f := strings.Fields(strings.TrimPrefix(string(line), "#!"))
-	if !strings.HasPrefix(string(line), "#!") || len(f) == 0 {
-		return "", nil
-	}
-	_ = err // a short file has no line end
-	return f[0], nil
 }
 
 // check looks at the whole: what is to be started must be able to.
@@ -133,7 +113,7 @@ func (b *builder) checkScripts(own []string) error {
 		if e.Type != tree.File || e.Mode&0o111 == 0 {
 			continue
 		}
-		interp, err := interpreter(e)
+		interp, err := e.Interpreter()
 		if err != nil {
 			return err
 		}

@@ -107,14 +107,10 @@ func (c *closure) finds(from string, f ELF, lib string) bool {
 	if strings.Contains(lib, "/") {
 		return c.has(lib)
 	}
-	origin := strings.NewReplacer("$ORIGIN", path.Dir(from), "${ORIGIN}", path.Dir(from))
-	dirs := loaderDirs(f)
-	for _, dir := range slices.Concat(f.RPath, f.RunPath) {
-		dir = path.Clean(origin.Replace(dir))
+	for _, dir := range ownDirs(from, f) {
 		c.private[dir] = true
-		dirs = append(dirs, dir)
 	}
-	for _, dir := range dirs {
+	for _, dir := range searchDirs(from, f) {
 		if c.has(path.Join(dir, lib)) {
 			return true
 		}
@@ -138,4 +134,20 @@ func loaderDirs(f ELF) []string {
 		return []string{"/lib", "/usr/lib"}
 	}
 	return []string{"/lib/" + multi, "/usr/lib/" + multi, "/lib", "/usr/lib"}
+}
+
+// ownDirs are the folders that DT_RPATH and DT_RUNPATH of the file at from
+// name.
+func ownDirs(from string, f ELF) []string {
+	origin := strings.NewReplacer("$ORIGIN", path.Dir(from), "${ORIGIN}", path.Dir(from))
+	var dirs []string
+	for _, dir := range slices.Concat(f.RPath, f.RunPath) {
+		dirs = append(dirs, path.Clean(origin.Replace(dir)))
+	}
+	return dirs
+}
+
+// searchDirs are the folders that a loader looks for libraries in.
+func searchDirs(from string, f ELF) []string {
+	return append(ownDirs(from, f), loaderDirs(f)...)
 }

@@ -15,6 +15,9 @@ import (
 type DirOptions struct {
 	At  string // the path in the tree that the folder becomes; "/" when empty
 	Why string // Entry.Why of what is found
+	// Skip leaves out what it returns true for, by its path below dir
+	// ("a/b"); of a folder all that is in it. Nil: nothing.
+	Skip func(rel string, isDir bool) bool
 }
 
 // FromDir returns the files below the host folder dir, with the digests of
@@ -40,7 +43,10 @@ func FromDir(ctx context.Context, dir string, o DirOptions) (Tree, error) {
 	}
 	w := dirWalk{DirOptions: o, dir: abs, names: make(map[inode]string)}
 	err = filepath.WalkDir(abs, func(p string, d fs.DirEntry, err error) error {
-		return errors.Join(err, ctx.Err(), w.visit(p, d))
+		if err := errors.Join(err, ctx.Err()); err != nil {
+			return err
+		}
+		return w.visit(p, d)
 	})
 	if err != nil {
 		return Tree{}, fmt.Errorf("read folder %s: %w", dir, err)
@@ -56,15 +62,18 @@ type dirWalk struct {
 }
 
 func (w *dirWalk) visit(host string, d fs.DirEntry) error {
-	if d == nil {
-		return nil // the error of reading it says all
-	}
 	rel, err := filepath.Rel(w.dir, host)
 	if err != nil {
 		return err
 	}
 	p := path.Join(w.At, filepath.ToSlash(rel))
 	if p == "/" {
+		return nil
+	}
+	if w.Skip != nil && rel != "." && w.Skip(filepath.ToSlash(rel), d.IsDir()) {
+		if d.IsDir() {
+			return fs.SkipDir
+		}
 		return nil
 	}
 	fi, err := d.Info()

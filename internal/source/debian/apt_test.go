@@ -175,13 +175,13 @@ func TestChangeMode(t *testing.T) {
 		{0o750, "o=g", false, 0o755},
 		{0o777, "g-w+s", false, 0o2757},
 	} {
-		if got, err := changeMode(tt.mode, tt.change, tt.dir); err != nil || got != tt.want {
-			t.Errorf("changeMode(%o, %s) = %o, %v; want %o", tt.mode, tt.change, got, err, tt.want)
+		if got, err := tree.ChangeMode(tt.mode, tt.change, tt.dir); err != nil || got != tt.want {
+			t.Errorf("tree.ChangeMode(%o, %s) = %o, %v; want %o", tt.mode, tt.change, got, err, tt.want)
 		}
 	}
 	for _, bad := range []string{"", "z+x", "u+z", "888"} {
-		if got, err := changeMode(0, bad, false); err == nil {
-			t.Errorf("changeMode(%q) = %o; want an error", bad, got)
+		if got, err := tree.ChangeMode(0, bad, false); err == nil {
+			t.Errorf("tree.ChangeMode(%q) = %o; want an error", bad, got)
 		}
 	}
 }

@@ -122,7 +122,7 @@ func doInstall(c *call) (int, error) {
 	mode := uint32(0o755)
 	if m := opts["-m"] + opts["--mode"]; m != "" {
 		var err error
-		if mode, err = changeMode(mode, m, has(opts, "-d")); err != nil {
+		if mode, err = tree.ChangeMode(mode, m, has(opts, "-d")); err != nil {
 			return 1, err
 		}
 	}

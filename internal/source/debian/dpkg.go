@@ -116,7 +116,7 @@ func doStatoverride(c *call) (int, error) {
 		return 0, nil
 	case has(opts, "--add") && len(rest) == 4:
 		p := c.abs(rest[3])
-		mode, err := changeMode(0, rest[2], false)
+		mode, err := tree.ChangeMode(0, rest[2], false)
 		if err != nil {
 			return 1, err
 		}

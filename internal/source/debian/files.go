@@ -26,7 +26,7 @@ func doMkdir(c *call) (int, error) {
 	for _, o := range []string{"-m", "--mode"} {
 		if m, ok := opts[o]; ok {
 			var err error
-			if mode, err = changeMode(mode, m, true); err != nil {
+			if mode, err = tree.ChangeMode(mode, m, true); err != nil {
 				return 1, err
 			}
 		}

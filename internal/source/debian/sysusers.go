@@ -189,7 +189,7 @@ func (c *call) tmpfile(f []string) error {
 		return err
 	}
 	if mode := strings.TrimLeft(dash(f[2]), "~:"); mode != "" {
-		bits, err := changeMode(0, mode, false)
+		bits, err := tree.ChangeMode(0, mode, false)
 		if err != nil {
 			return err
 		}
