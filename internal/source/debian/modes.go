@@ -2,7 +2,6 @@ package debian
 
 import (
 	"errors"
-	"fmt"
 	"regexp"
 	"slices"
 	"strings"
