@@ -75,6 +75,9 @@ type Tree struct {
 // Len returns the number of entries.
 func (t *Tree) Len() int { return len(t.entries) }
 
+// Clone returns a tree of its own with the same entries.
+func (t *Tree) Clone() Tree { return Tree{entries: maps.Clone(t.entries), linked: t.linked} }
+
 // Get returns the entry at the clean absolute path p, without following links.
 func (t *Tree) Get(p string) (Entry, bool) {
 	e, ok := t.entries[p]
