@@ -22,14 +22,31 @@ func clean(m wire.Message) wire.Message {
 	case wire.Error:
 		return wire.Error{Text: oneLine(m.Text)}
 	case wire.Exited:
-		if m.Code < 0 || m.Code > 255 {
-			return wire.Error{Text: fmt.Sprintf("the agent told of an exit code that there is not: %d", m.Code)}
+		if wrong := wrongEnd(m.Code, m.Signal); wrong != nil {
+			return wrong
 		}
-		if len(m.Signal) > maxSignal || m.Signal != oneLine(m.Signal) {
-			return wire.Error{Text: "the agent told of a signal that there is not"}
+	case wire.StepEnded:
+		if wrong := wrongEnd(m.Code, m.Signal); wrong != nil {
+			return wrong
 		}
+		m.Text = oneLine(m.Text)
+		return m
+	case wire.Synced:
+		m.Text = oneLine(m.Text)
+		return m
 	}
 	return m
+}
+
+// wrongEnd says what no process can have ended with, or returns nil.
+func wrongEnd(code int, signal string) wire.Message {
+	if code < 0 || code > 255 {
+		return wire.Error{Text: fmt.Sprintf("the agent told of an exit code that there is not: %d", code)}
+	}
+	if len(signal) > maxSignal || signal != oneLine(signal) {
+		return wire.Error{Text: "the agent told of a signal that there is not"}
+	}
+	return nil
 }
 
 func cleanHello(h wire.Hello) wire.Hello {

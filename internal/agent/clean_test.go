@@ -33,6 +33,11 @@ func TestClean(t *testing.T) {
 		{"a negative code", wire.Exited{Code: -1}, noCode("-1")},
 		{"a long signal", wire.Exited{Signal: strings.Repeat("x", 33)}, noSignal},
 		{"a signal with controls", wire.Exited{Signal: "SIG\x1b[2J"}, noSignal},
+		{"a step's end", wire.StepEnded{ID: 1, Code: 126, Text: "a\x1bb"}, wire.StepEnded{ID: 1, Code: 126, Text: "a b"}},
+		{"a step's impossible end", wire.StepEnded{Code: 300}, noCode("300")},
+		{"a step's impossible signal", wire.StepEnded{Signal: "\n"}, noSignal},
+		{"a sync", wire.Synced{ID: 1, Text: "a\nb"}, wire.Synced{ID: 1, Text: "a b"}},
+		{"output", wire.StepOutput{ID: 1, Data: []byte("a\x1b")}, wire.StepOutput{ID: 1, Data: []byte("a\x1b")}},
 		{"others", wire.Pong{ID: 3}, wire.Pong{ID: 3}},
 	}
 	for _, tt := range tests {

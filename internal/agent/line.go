@@ -97,7 +97,8 @@ func greet(conn net.Conn, key []byte) (wire.Hello, error) {
 func (l *Line) Hello() wire.Hello { return l.hello }
 
 // Next waits for the guest's next Started, Exited, Settled or Error; the first ones
-// retell what happened before the line was open. It returns io.EOF when the
+// retell what happened before the line was open. In a guest with Steps there
+// are StepOutput, StepEnded and Synced besides. It returns io.EOF when the
 // guest has hung up, and ErrClosed after Close.
 func (l *Line) Next(ctx context.Context) (wire.Message, error) {
 	select {
@@ -117,6 +118,19 @@ func (l *Line) Next(ctx context.Context) (wire.Message, error) {
 func (l *Line) Stop(ctx context.Context, signal string, timeout time.Duration) error {
 	return l.send(ctx, wire.Stop{Signal: signal, Timeout: timeout})
 }
+
+// RunStep asks a guest with Steps to run a command. Its output and its end
+// come by Next.
+func (l *Line) RunStep(ctx context.Context, r wire.RunStep) error {
+	if err := r.Validate(); err != nil {
+		return err
+	}
+	return l.send(ctx, r)
+}
+
+// SyncPoint asks a guest with Steps to put its root on disk. Synced comes by
+// Next.
+func (l *Line) SyncPoint(ctx context.Context, s wire.SyncPoint) error { return l.send(ctx, s) }
 
 // Ping asks the agent for a sign of life and returns how long that took. The
 // events before the answer must fit the backlog, or be taken by Next.
@@ -219,7 +233,7 @@ func (l *Line) receive() error {
 		switch m := clean(m).(type) {
 		case wire.Pong:
 			l.answer(m.ID)
-		case wire.Started, wire.Settled, wire.Error:
+		case wire.Started, wire.Settled, wire.Error, wire.StepOutput, wire.StepEnded, wire.Synced:
 			err = l.deliver(m)
 		case wire.Exited:
 			if !exited {

@@ -11,9 +11,10 @@ import (
 	"github.com/fakecracker/fakecracker/internal/machine/qemu"
 )
 
-// files are what a machine's drives are connected to: the shared root disk,
-// a private layer over it, and the guest's configuration. The last two have
-// no name, so that nothing is left when they are closed.
+// files are what a machine's drives are connected to: the shared root disk
+// and a private layer over it, unless the guest has a root of its own, and the
+// guest's configuration. The last two have no name, so that nothing is left
+// when they are closed.
 type files struct {
 	backing, layer, config *os.File
 }
@@ -26,12 +27,14 @@ func (p *Plan) openFiles(key []byte) (f files, err error) {
 			err = errors.Join(err, f.close())
 		}
 	}()
-	if f.backing, err = os.Open(p.Disk.Path); err != nil {
-		return f, fmt.Errorf("open the root disk: %w", err)
-	}
 	dir := filepath.Dir(p.Disk.Path)
-	if f.layer, err = disk.NewLayer(dir, p.Disk.Size); err != nil {
-		return f, err
+	if p.Options.Steps == nil {
+		if f.backing, err = os.Open(p.Disk.Path); err != nil {
+			return f, fmt.Errorf("open the root disk: %w", err)
+		}
+		if f.layer, err = disk.NewLayer(dir, p.Disk.Size); err != nil {
+			return f, err
+		}
 	}
 	c := p.Config
 	c.Key = key
@@ -44,10 +47,11 @@ func (p *Plan) openFiles(key []byte) (f files, err error) {
 }
 
 func (f files) drives() map[string]qemu.DriveFiles {
-	return map[string]qemu.DriveFiles{
-		rootDrive:   {Layer: f.layer, Backing: f.backing},
-		configDrive: {Layer: f.config},
+	drives := map[string]qemu.DriveFiles{configDrive: {Layer: f.config}}
+	if f.layer != nil {
+		drives[rootDrive] = qemu.DriveFiles{Layer: f.layer, Backing: f.backing}
 	}
+	return drives
 }
 
 // close closes what is open.

@@ -35,6 +35,7 @@ type Instance struct {
 	vm    *qemu.VM
 	stack *network.Stack
 	ports []*network.Forward
+	key   []byte // of the agent's line; nil without an agent
 
 	cancel context.CancelFunc // ends the goroutines that talk to the guest
 	owned  sync.WaitGroup
@@ -75,11 +76,10 @@ func (i *Instance) start(ctx context.Context, c Connection) error {
 		return err
 	}
 	defer theirs.Close()
-	var key []byte
 	if i.plan.Options.Boot == BootAgent {
-		key = newKey()
+		i.key = newKey()
 	}
-	f, err := i.plan.openFiles(key)
+	f, err := i.plan.openFiles(i.key)
 	if err != nil {
 		return errors.Join(err, i.stack.Close())
 	}
@@ -98,7 +98,7 @@ func (i *Instance) start(ctx context.Context, c Connection) error {
 		return errors.Join(err, i.stack.Close())
 	}
 	i.at(func(t *Timeline) { t.VMM = i.vm.Times().Exec.Sub(i.plan.Options.Began) })
-	i.attend(key)
+	i.attend()
 	return nil
 }
 
@@ -140,11 +140,11 @@ func closeListeners(ls []*network.Listener) error {
 }
 
 // attend starts the goroutines that follow the guest's life.
-func (i *Instance) attend(key []byte) {
+func (i *Instance) attend() {
 	ctx, cancel := context.WithCancel(context.Background())
 	i.cancel = cancel
-	if key != nil {
-		i.owned.Go(func() { i.follow(ctx, key) })
+	if i.key != nil && i.plan.Options.Steps == nil {
+		i.owned.Go(func() { i.follow(ctx) })
 	}
 	i.owned.Go(func() {
 		select {

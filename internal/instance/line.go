@@ -30,10 +30,10 @@ type lineState struct {
 
 // follow opens the line to the agent and notes what it says, until the line
 // or ctx ends.
-func (i *Instance) follow(ctx context.Context, key []byte) {
+func (i *Instance) follow(ctx context.Context) {
 	defer i.note(func(l *lineState) { l.ended = true })
 	for ctx.Err() == nil {
-		line, err := i.openLine(ctx, key)
+		line, err := i.openLine(ctx)
 		if errors.Is(err, wire.ErrKey) {
 			i.trouble(fmt.Sprintf("who answers in the agent's place is not it: %v", err))
 			return
@@ -76,12 +76,12 @@ func pause(ctx context.Context, d time.Duration) {
 }
 
 // openLine dials the agent's port as soon as the guest is on the network.
-func (i *Instance) openLine(ctx context.Context, key []byte) (*agent.Line, error) {
+func (i *Instance) openLine(ctx context.Context) (*agent.Line, error) {
 	conn, err := i.stack.DialWait(ctx, i.plan.Config.LinePort())
 	if err != nil {
 		return nil, err
 	}
-	return agent.Connect(ctx, conn, key)
+	return agent.Connect(ctx, conn, i.key)
 }
 
 // heard notes one message of the agent.
@@ -146,7 +146,7 @@ func (i *Instance) lastWords() {
 	ctx, cancel := context.WithTimeout(context.Background(), lastWordsLimit)
 	defer cancel()
 	i.mu.Lock()
-	open := i.line.line != nil
+	open := i.line.line != nil && i.plan.Options.Steps == nil
 	i.mu.Unlock()
 	if open {
 		i.await(ctx, func(l lineState) bool { return l.exited || l.ended })

@@ -54,6 +54,9 @@ type Options struct {
 	StopTimeout time.Duration
 	// Home is the state folder.
 	Home string
+	// Steps, if set, makes a guest that runs commands which it is sent
+	// (Instance.Line), in place of the image's service.
+	Steps *Steps
 	// Began is when the time line starts; zero: when Prepare is called.
 	Began time.Time
 	// Logger is told what is of no concern to most; nil: nobody is.
@@ -62,6 +65,16 @@ type Options struct {
 	NotAfter time.Time
 	// Progress is told how many bytes of a root disk are written.
 	Progress func(done, total int64)
+}
+
+// Steps say how a guest that runs commands is made.
+type Steps struct {
+	// Dir is the folder in which its disks are made, raw, for it alone: the
+	// root, and on Linux a second one for what was changed. What the guest
+	// writes stays there.
+	Dir string
+	// Free is the room in bytes that the commands have on the root.
+	Free int64
 }
 
 // complete fills in what was left empty, and refuses what can't be run.
@@ -100,6 +113,9 @@ func (o Options) complete() (Options, error) {
 func (o Options) completeBoot() (Options, error) {
 	init := o.Image.Config.Init
 	switch {
+	case o.Steps != nil:
+		o.Boot = BootAgent
+		return o, nil
 	case o.Boot == "" && init:
 		o.Boot = BootGuest
 	case o.Boot == "":

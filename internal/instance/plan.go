@@ -36,9 +36,10 @@ type Plan struct {
 
 // The names of an instance's devices.
 const (
-	rootDrive   = "root"
-	configDrive = "config"
-	nicID       = "net0"
+	rootDrive    = "root"
+	configDrive  = "config"
+	changesDrive = "changes"
+	nicID        = "net0"
 )
 
 // mac is every guest's hardware address. Each has a network of its own, and
@@ -156,6 +157,13 @@ func guestConfig(o Options) wire.Config {
 		Gateway: hostAddr(subnet, 2),
 		DNS:     []netip.Addr{hostAddr(subnet, 3)},
 	}
+	if o.Steps != nil {
+		c.Steps = &wire.Steps{}
+		if o.Image.Guest.OS == machine.Linux {
+			c.Steps.Changes = changesDevice
+		}
+		return c
+	}
 	cfg := o.Image.Config
 	c.Service = wire.Service{
 		Args: cfg.Args(),
@@ -224,17 +232,15 @@ func (p *Plan) addAgent(ctx context.Context) error {
 		}
 	}
 	var err error
-	p.Disk, err = disk.Derive(ctx, o.Image, disk.Options{
-		Dir:      filepath.Join(o.Home, "cache/disks"),
-		Extra:    extra,
-		Layout:   o.Layout,
-		NotAfter: o.NotAfter,
-		Progress: o.Progress,
-	})
-	if err != nil {
+	if p.Disk, err = disk.Derive(ctx, o.Image, o.diskOptions(extra)); err != nil {
 		return err
 	}
 	p.Machine.Drives[0].Backing = p.Disk.Path
+	if o.Steps != nil {
+		if err := p.ownDisks(); err != nil {
+			return err
+		}
+	}
 	p.Machine.Append = commandLine(p.Machine, p.Disk.Root, o.Append)
 	return nil
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
 )
 
 // ErrEnded is wrapped by Ready's error where the instance ended first.
@@ -16,16 +15,8 @@ var ErrEnded = errors.New("it ended before it was ready")
 // guest with an init of its own and no port is ready when it runs.
 func (i *Instance) Ready(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
-	var owned sync.WaitGroup
-	defer owned.Wait()
 	defer cancel(nil)
-	owned.Go(func() {
-		select {
-		case <-i.vm.Done():
-			cancel(ErrEnded)
-		case <-ctx.Done():
-		}
-	})
+	defer i.whenEnded(func() { cancel(ErrEnded) })()
 	if err := i.ready(ctx); err != nil {
 		return fmt.Errorf("%s: %w", i.Name(), err)
 	}
@@ -67,4 +58,22 @@ func cause(ctx context.Context, err error) error {
 		return ErrEnded
 	}
 	return err
+}
+
+// whenEnded calls f when the VM has ended. The function that it returns ends
+// the wait for that.
+func (i *Instance) whenEnded(f func()) (stop func()) {
+	enough, over := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(over)
+		select {
+		case <-i.vm.Done():
+			f()
+		case <-enough:
+		}
+	}()
+	return func() {
+		close(enough)
+		<-over
+	}
 }

@@ -158,6 +158,8 @@ func (a *agent) hear(s *speaker) {
 			a.journal.acknowledge()
 		case wire.Stop:
 			a.askStop(m)
+		case wire.RunStep, wire.SyncPoint:
+			a.order(m, s)
 		}
 	}
 }

@@ -23,6 +23,8 @@ type agent struct {
 	reaper  *reaper
 	journal *journal
 	stop    chan wire.Stop // asked for by the host or by a signal
+	orders  chan order     // steps and sync points; nobody takes them unless Config.Steps
+	synced  syncState      // of the goroutine that serves steps
 }
 
 // Main is the whole life of PID 1. It never returns: a PID 1 that exits
@@ -41,6 +43,7 @@ func Main() {
 		reaper:  newReaper(),
 		journal: newJournal(),
 		stop:    make(chan wire.Stop, 4),
+		orders:  make(chan order, 1),
 	}
 	a.journal.times(func(t *wire.Times) { t.Init = begun })
 	if err := a.run(); err != nil {
@@ -65,6 +68,10 @@ func (a *agent) run() error {
 	a.network()
 	a.journal.times(func(t *wire.Times) { t.Network = uptime() })
 	a.raiseLimits()
+	if a.config.Steps != nil {
+		a.serveSteps()
+		return nil
+	}
 	return a.serve()
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"syscall"
 )
 
@@ -24,12 +25,14 @@ var kernelFileSystems = []fileSystem{
 	{"sysfs", "/sys", noProgram, ""},
 }
 
-// lateFileSystems are mounted in the root.
-var lateFileSystems = []fileSystem{
+// deviceFileSystems are mounted below /dev.
+var deviceFileSystems = []fileSystem{
 	{"devpts", "/dev/pts", syscall.MS_NOSUID | syscall.MS_NOEXEC, "gid=5,mode=0620,ptmxmode=0666"},
 	{"tmpfs", "/dev/shm", syscall.MS_NOSUID | syscall.MS_NODEV, "mode=1777"},
-	{"tmpfs", "/run", syscall.MS_NOSUID | syscall.MS_NODEV, "mode=0755"},
 }
+
+// runFileSystem is for what lives as long as a service does.
+var runFileSystem = fileSystem{"tmpfs", "/run", syscall.MS_NOSUID | syscall.MS_NODEV, "mode=0755"}
 
 // writableFileSystems stand in for folders of a root that can't be written.
 var writableFileSystems = []fileSystem{
@@ -67,11 +70,15 @@ func beforeConfig() error {
 }
 
 // mounts adds what programs expect. A root that can't be written and lacks
-// the folder has to do without.
+// the folder has to do without. What steps write into the root is to stay
+// there, so that for them nothing is put over it but /dev.
 func (a *agent) mounts() {
-	all := lateFileSystems
+	all := slices.Clone(deviceFileSystems)
+	if a.config.Steps == nil {
+		all = append(all, runFileSystem)
+	}
 	if a.config.Root.ReadOnly {
-		all = append(all[:len(all):len(all)], writableFileSystems...)
+		all = append(all, writableFileSystems...)
 	}
 	for _, f := range all {
 		remark(ignore(f.mount(), syscall.EROFS))
@@ -79,7 +86,7 @@ func (a *agent) mounts() {
 	for _, l := range deviceLinks {
 		remark(ignore(os.Symlink(l[0], l[1]), fs.ErrExist))
 	}
-	if a.config.Root.ReadOnly {
+	if a.config.Root.ReadOnly || a.config.Steps != nil {
 		return
 	}
 	for _, dir := range []string{"/tmp", "/var/tmp"} {

@@ -49,6 +49,9 @@ func (a *agent) mounts() {
 	mountSoftly("procfs", "/proc", unsafe.Pointer(&proc), unsafe.Sizeof(proc))
 	shared := tmpfsArgs{Version: 1, Mode: 0o1777}
 	mountSoftly("tmpfs", "/var/shm", unsafe.Pointer(&shared), unsafe.Sizeof(shared))
+	if a.config.Steps != nil {
+		return // what they write is to stay
+	}
 	if !a.config.Root.ReadOnly {
 		a.warn(makeTemp())
 		return

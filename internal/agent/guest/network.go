@@ -34,6 +34,9 @@ func (a *agent) network() {
 			a.warn(err)
 		}
 	}
+	if c.Steps != nil {
+		return // what the steps leave is all that may change
+	}
 	a.warn(writeResolvConf(c.Network.DNS))
 	a.warn(writeHosts(c.Hostname))
 }

@@ -25,40 +25,55 @@ func (a *agent) start(s wire.Service) (int, <-chan syscall.WaitStatus, error) {
 	if len(s.Args) == 0 {
 		return 0, nil, errors.New("the configuration names no service to start")
 	}
-	acct, err := accountOf(s.User)
+	p, err := resolveProgram(s)
 	if err != nil {
 		return 0, nil, fmt.Errorf("start %s: %w", s.Args[0], err)
+	}
+	p.attr.Files = []uintptr{0, 1, 2}
+	p.attr.Sys.Setctty = true
+	if p.attr.Sys.Credential != nil {
+		// /dev/stderr and the like are opened anew by their users.
+		a.warn(ignore(os.Chown(consoleDevice, int(p.acct.uid), -1), fs.ErrNotExist, syscall.EROFS))
+	}
+	pid, ended, err := a.reaper.start(p.path, s.Args, &p.attr)
+	if errors.Is(err, syscall.ENOTTY) || errors.Is(err, syscall.EPERM) {
+		// The console is no terminal: the service does without one.
+		p.attr.Sys.Setctty = false
+		pid, ended, err = a.reaper.start(p.path, s.Args, &p.attr)
+	}
+	if err != nil {
+		return 0, nil, fmt.Errorf("start %s: %w", p.path, err)
+	}
+	return pid, ended, nil
+}
+
+// A program is what is known of a process before it is started.
+type program struct {
+	path string
+	acct account
+	attr syscall.ProcAttr // in a session of its own; without files
+}
+
+// resolveProgram finds what s names, and whom it runs as, in the guest.
+func resolveProgram(s wire.Service) (program, error) {
+	acct, err := accountOf(s.User)
+	if err != nil {
+		return program{}, err
 	}
 	dir := path.Join("/", s.Dir)
 	if fi, err := os.Stat(dir); err != nil || !fi.IsDir() {
-		return 0, nil, fmt.Errorf("start %s: there is no folder %s", s.Args[0], dir)
+		return program{}, fmt.Errorf("there is no folder %s", dir)
 	}
-	env := environment(s.Env, acct)
-	program, err := lookPath(s.Args[0], valueOf(env, "PATH"), dir)
-	if err != nil {
-		return 0, nil, fmt.Errorf("start %s: %w", s.Args[0], err)
-	}
-	attr := &syscall.ProcAttr{
-		Dir:   dir,
-		Env:   env,
-		Files: []uintptr{0, 1, 2},
-		Sys:   &syscall.SysProcAttr{Setsid: true, Setctty: true, Ctty: 0},
-	}
+	p := program{acct: acct, attr: syscall.ProcAttr{
+		Dir: dir,
+		Env: environment(s.Env, acct),
+		Sys: &syscall.SysProcAttr{Setsid: true},
+	}}
 	if acct.uid != 0 || acct.gid != 0 || len(acct.groups) > 0 {
-		attr.Sys.Credential = &syscall.Credential{Uid: acct.uid, Gid: acct.gid, Groups: acct.groups}
-		// /dev/stderr and the like are opened anew by their users.
-		a.warn(ignore(os.Chown(consoleDevice, int(acct.uid), -1), fs.ErrNotExist, syscall.EROFS))
+		p.attr.Sys.Credential = &syscall.Credential{Uid: acct.uid, Gid: acct.gid, Groups: acct.groups}
 	}
-	pid, ended, err := a.reaper.start(program, s.Args, attr)
-	if errors.Is(err, syscall.ENOTTY) || errors.Is(err, syscall.EPERM) {
-		// The console is no terminal: the service does without one.
-		attr.Sys.Setctty = false
-		pid, ended, err = a.reaper.start(program, s.Args, attr)
-	}
-	if err != nil {
-		return 0, nil, fmt.Errorf("start %s: %w", program, err)
-	}
-	return pid, ended, nil
+	p.path, err = lookPath(s.Args[0], valueOf(p.attr.Env, "PATH"), dir)
+	return p, err
 }
 
 // startCode is the exit code for a service that could not be started, as a

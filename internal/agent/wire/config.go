@@ -28,8 +28,10 @@ type Config struct {
 	// to this program once the root is mounted, and does nothing else.
 	Init    string  `json:"init,omitempty"`
 	Service Service `json:"service,omitzero"`
-	Port    uint16  `json:"port,omitempty"` // of the line; 0: DefaultPort
-	Key     []byte  `json:"key,omitempty"`  // KeySize bytes; empty: there is no line
+	// Steps, where it is set, stands in the service's place.
+	Steps *Steps `json:"steps,omitempty"`
+	Port  uint16 `json:"port,omitempty"` // of the line; 0: DefaultPort
+	Key   []byte `json:"key,omitempty"`  // KeySize bytes; empty: there is no line
 }
 
 // Root says where the guest's root file system is.
@@ -78,6 +80,9 @@ func (c Config) Validate() error {
 		return errors.New("both an init and a service are configured: the init starts its own services")
 	}
 	if err := c.Network.validate(); err != nil {
+		return err
+	}
+	if err := c.validateSteps(); err != nil {
 		return err
 	}
 	return c.Service.validate()

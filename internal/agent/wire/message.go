@@ -162,7 +162,7 @@ func (e envelope) open() (Message, error) {
 	case "ping":
 		return body[Ping](e)
 	}
-	return Unknown{e.Type}, nil
+	return e.openStep()
 }
 
 func body[M Message](e envelope) (Message, error) {

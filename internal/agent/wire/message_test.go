@@ -25,6 +25,11 @@ func messages() []wire.Message {
 		wire.Stop{Signal: "SIGINT", Timeout: time.Minute},
 		wire.Seen{},
 		wire.Ping{ID: 4},
+		wire.RunStep{ID: 5, Service: wire.Service{Args: []string{"sh", "-c", "a\n<b>"}, Env: []string{"A=B"}, User: "u:g", Dir: "/d"}},
+		wire.SyncPoint{ID: 6, First: true},
+		wire.StepOutput{ID: 5, Stream: 2, Data: []byte{0, 0xff, '\n'}},
+		wire.StepEnded{ID: 5, Code: 137, Signal: "SIGKILL", Text: "killed", Left: true},
+		wire.Synced{ID: 6, Text: "busy"},
 	}
 }
 
