@@ -74,9 +74,9 @@ func (g *Gatherer) closeTree(ctx context.Context) error {
 		if e.Type != File || e.Mode&0o111 == 0 && !isLibrary(e.Path) || g.seen[e.Path] {
 			continue
 		}
-		n, err := needsOf(e)
+		n, err := e.Needs()
 		if err != nil {
-			return fmt.Errorf("look for what %s needs: %w", e.Path, err)
+			return err
 		}
 		if err := g.wantNeeds(ctx, e.Path, n); err != nil {
 			return err
@@ -263,17 +263,4 @@ func (g *Gatherer) glob(ctx context.Context, pattern string) ([]string, error) {
 		}
 	}
 	return all, nil
-}
-
-// needsOf reads what a File of a tree needs.
-func needsOf(e Entry) (Needs, error) {
-	f, err := e.ELF()
-	if err == nil {
-		return Needs{ELF: &f}, nil
-	}
-	if !errors.Is(err, ErrNotELF) {
-		return Needs{}, err
-	}
-	interp, err := e.Interpreter()
-	return Needs{Script: interp}, err
 }
