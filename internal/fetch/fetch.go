@@ -106,7 +106,7 @@ func (c *Client) Small(ctx context.Context, addr string, limit int64) ([]byte, e
 		return 0, err
 	})
 	if err == nil && int64(len(b)) > limit {
-		err = c.advise(fmt.Errorf("%s: it has more than the %s that such a file may have", addr, size(limit)))
+		err = c.advise(fmt.Errorf("%s: it has %w (%s)", addr, errTooLong, size(limit)))
 	}
 	if err != nil {
 		return nil, err
@@ -173,25 +173,28 @@ func (c *Client) File(ctx context.Context, addr, digest string, use func(path st
 // complete downloads what is missing of p and checks it. Only a broken
 // connection or the end of ctx leave the part for the next time.
 func (c *Client) complete(ctx context.Context, p *part) error {
-	resumed, err := c.fill(ctx, p)
-	if err != nil {
-		return both(err, p.removeEmpty())
-	}
-	err = c.check(ctx, p)
+	resumed, err := c.fillAndCheck(ctx, p)
 	if errors.Is(err, ErrDamaged) && resumed {
 		// The first half may have been of another file: once more, whole.
 		if err := p.reset(); err != nil {
 			return err
 		}
-		if _, err := c.fill(ctx, p); err != nil {
-			return both(err, p.removeEmpty())
-		}
-		err = c.check(ctx, p)
+		_, err = c.fillAndCheck(ctx, p)
 	}
-	if errors.Is(err, ErrDamaged) {
+	if errors.Is(err, ErrDamaged) || errors.Is(err, errTooLong) {
 		return both(err, p.remove())
 	}
-	return err
+	if err != nil {
+		return both(err, p.removeEmpty())
+	}
+	return nil
+}
+
+func (c *Client) fillAndCheck(ctx context.Context, p *part) (resumed bool, err error) {
+	if resumed, err = c.fill(ctx, p); err != nil {
+		return resumed, err
+	}
+	return resumed, c.check(ctx, p)
 }
 
 // check compares the part with its digest.

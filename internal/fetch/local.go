@@ -39,7 +39,7 @@ func (c *Client) open(p string, limit int64) (*os.File, error) {
 	case !fi.Mode().IsRegular():
 		err = fmt.Errorf("%s is not a file", p)
 	case fi.Size() > limit:
-		err = fmt.Errorf("%s: it has %s, more than the %s that such a file may have", p, size(fi.Size()), size(limit))
+		err = fmt.Errorf("%s: it has %s, %w (%s)", p, size(fi.Size()), errTooLong, size(limit))
 	default:
 		return f, nil
 	}

@@ -186,7 +186,7 @@ func (c *Client) take(ctx context.Context, p *part, have int64, resp *http.Respo
 		total = have + resp.ContentLength
 	}
 	if total > c.maxSize() {
-		return c.advise(fmt.Errorf("%s: it has %s, more than the %s that such a file may have", p.addr, size(total), size(c.maxSize())))
+		return c.advise(fmt.Errorf("%s: it has %s, %w (%s)", p.addr, size(total), errTooLong, size(c.maxSize())))
 	}
 	in := &bounded{ctx: ctx, r: body, left: c.maxSize() - have, tick: func(n int) {
 		have += int64(n)
@@ -200,7 +200,7 @@ func (c *Client) take(ctx context.Context, p *part, have int64, resp *http.Respo
 	case err == nil || errors.As(err, &local) || ctx.Err() != nil:
 		return err
 	case errors.Is(err, errTooLong):
-		return c.advise(fmt.Errorf("%s: it has more than the %s that such a file may have", p.addr, size(c.maxSize())))
+		return c.advise(fmt.Errorf("%s: it has %w (%s)", p.addr, err, size(c.maxSize())))
 	}
 	return c.broken(p.addr, have, total, fmt.Errorf("%w (the next try goes on there)", err))
 }
@@ -221,7 +221,8 @@ func contentRange(resp *http.Response) (start, whole int64) {
 	return number(first), number(length)
 }
 
-var errTooLong = errors.New("too long")
+// errTooLong is wrapped where a file is longer than what is wanted can be.
+var errTooLong = errors.New("more than such a file may have")
 
 // bounded ends with ctx, fails after left bytes, and tells tick, where set,
 // how many each Read gave.
