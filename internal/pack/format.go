@@ -48,7 +48,7 @@ func (t trailer) encode() []byte {
 
 // decodeTrailer reads a trailer that has before bytes before it.
 func decodeTrailer(b []byte, before int64) (trailer, error) {
-	if string(b[24:]) != magic {
+	if string(b[24:]) != magic || binary.LittleEndian.Uint32(b[20:]) != 0 {
 		return trailer{}, ErrDamaged
 	}
 	t := trailer{binary.LittleEndian.Uint64(b), binary.LittleEndian.Uint64(b[8:]), binary.LittleEndian.Uint32(b[16:])}
@@ -58,4 +58,4 @@ func decodeTrailer(b []byte, before int64) (trailer, error) {
 	return t, nil
 }
 
-func castagnoli() *crc32.Table { return crc32.MakeTable(crc32.Castagnoli) }
+func sumOf(b []byte) uint32 { return crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli)) }

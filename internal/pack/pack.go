@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"io"
 	"math"
 	"os"
@@ -73,7 +72,7 @@ func readIndex(r io.ReaderAt, size int64) ([]byte, trailer, error) {
 	if _, err := r.ReadAt(b, size-trailerSize-int64(len(b))); err != nil {
 		return nil, t, err
 	}
-	if crc32.Checksum(b, castagnoli()) != t.sum {
+	if sumOf(b) != t.sum {
 		return nil, t, fmt.Errorf("%w: its index is not what was written", ErrDamaged)
 	}
 	return b, t, nil

@@ -3,15 +3,20 @@ package pack
 import (
 	"bufio"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"hash/crc32"
+	"hash"
 	"io"
 
 	"github.com/fakecracker/fakecracker/internal/atomicfile"
 	"github.com/fakecracker/fakecracker/internal/tree"
 )
+
+// bufferSize is how many bytes are read and written at a time.
+const bufferSize = 1 << 18
 
 // A Writer adds entries to a pack that is being made. It is for one goroutine.
 type Writer struct {
@@ -20,14 +25,19 @@ type Writer struct {
 	off     int64 // bytes written
 	entries []tree.Entry
 	meta    any
-	seen    map[string]int64 // where the bytes of a digest are
+	seen    map[string]tree.Entry // the first with a digest
+	hash    hash.Hash
+	buf     []byte // between files' bytes and the pack
 }
 
 // Create makes the pack at path, or replaces it, of what fill adds. After an
 // error what was at path still is.
 func Create(path string, fill func(w *Writer) error) error {
 	return atomicfile.Write(path, 0o644, func(out io.Writer) error {
-		w := &Writer{w: bufio.NewWriterSize(out, 1<<18), path: path, seen: make(map[string]int64)}
+		w := &Writer{
+			w: bufio.NewWriterSize(out, bufferSize), path: path,
+			seen: make(map[string]tree.Entry), hash: sha256.New(), buf: make([]byte, bufferSize),
+		}
 		if err := fill(w); err != nil {
 			return err
 		}
@@ -43,23 +53,31 @@ func (w *Writer) Meta(meta any) { w.meta = meta }
 // Size where it has them. The entry is returned as Read will return it.
 func (w *Writer) Add(e tree.Entry, body io.Reader) (tree.Entry, error) {
 	e.Content = tree.Content{}
-	if e.Type == tree.File {
-		digest, n, err := tree.DigestOf(io.TeeReader(body, w.w))
-		if err != nil {
-			return e, fmt.Errorf("%s: %w", e.Path, err)
-		}
-		if e.Digest != "" && e.Digest != digest || e.Size != 0 && e.Size != n {
-			return e, fmt.Errorf("%s: its bytes have changed: they are %d with the digest %s, not %d with %s", e.Path, n, digest, e.Size, e.Digest)
-		}
-		e.Digest, e.Size, e.Content.Offset = digest, n, w.off
-		w.off += n
+	if e.Type != tree.File {
+		w.entries = append(w.entries, e)
+		return e, nil
 	}
+	digest, n, err := w.copyBytes(body)
+	if err != nil {
+		return e, fmt.Errorf("%s: %w", e.Path, err)
+	}
+	if e.Digest != "" && e.Digest != digest || e.Size != 0 && e.Size != n {
+		return e, fmt.Errorf("%s: its %d bytes with the digest %s are not the %d with %s that there should be", e.Path, n, digest, e.Size, e.Digest)
+	}
+	e.Digest, e.Size, e.Content.Offset = digest, n, w.off
+	w.off += n
+	w.seen[digest] = e
 	w.entries = append(w.entries, e)
-	if e.Type == tree.File {
-		w.seen[e.Digest] = e.Content.Offset
-		e.Content.Host = w.path
-	}
+	e.Content.Host = w.path
 	return e, nil
+}
+
+// copyBytes appends a file's bytes to the pack.
+func (w *Writer) copyBytes(body io.Reader) (digest string, n int64, err error) {
+	w.hash.Reset()
+	// Readers that write themselves would do so in pieces of their own.
+	n, err = io.CopyBuffer(io.MultiWriter(w.w, w.hash), struct{ io.Reader }{body}, w.buf)
+	return "sha256:" + hex.EncodeToString(w.hash.Sum(nil)), n, err
 }
 
 // copyEntry adds e with the bytes that it has.
@@ -71,8 +89,8 @@ func (w *Writer) copyEntry(ctx context.Context, e tree.Entry) error {
 		_, err := w.Add(e, nil)
 		return err
 	}
-	if off, ok := w.seen[e.Digest]; ok {
-		e.Content = tree.Content{Offset: off}
+	if same, ok := w.seen[e.Digest]; ok && same.Size == e.Size {
+		e.Content = same.Content
 		w.entries = append(w.entries, e)
 		return nil
 	}
@@ -100,7 +118,7 @@ func (w *Writer) finish() error {
 	if len(b) > maxIndex {
 		return fmt.Errorf("the index of %d files has %d bytes, more than %d", len(w.entries), len(b), maxIndex)
 	}
-	t.sum = crc32.Checksum(b, castagnoli())
+	t.sum = sumOf(b)
 	for _, part := range [][]byte{b, t.encode()} {
 		if _, err := w.w.Write(part); err != nil {
 			return err
