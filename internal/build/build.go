@@ -8,9 +8,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"time"
 
+	"github.com/fakecracker/fakecracker/internal/fetch"
 	"github.com/fakecracker/fakecracker/internal/image"
 	"github.com/fakecracker/fakecracker/internal/ship"
 	"github.com/fakecracker/fakecracker/internal/source"
@@ -21,18 +23,49 @@ import (
 type Options struct {
 	// Guest is what the image is for. Where it is empty, the ship says.
 	Guest image.Guest
-	// Cache is the folder whose "builds" holds what was built before; empty
-	// means that every build is a new one.
+	// Cache is the folder whose "builds", "steps" and "adds" hold what was
+	// made before; empty means that every build is a new one, and that
+	// nothing can be run or fetched.
 	Cache string
-	// Debian has the packages of Linux guests. Nil: ships with packages
+	// Packages has the packages for the guest. Nil: ships with packages
 	// can't be built.
-	Debian PackageSource
+	Packages PackageSource
+	// Catalog opens NetBSD's sets, or what stands for them. Nil: ships that
+	// need system files can't be built.
+	Catalog func(ctx context.Context, g image.Guest, sets []string) (Catalog, error)
+	// System tells apart the stocks that Catalog may open: a release and
+	// where it is from.
+	System string
+	// Images returns an image that another builds on, and its ID if it is
+	// stored here. Nil: there are none.
+	Images func(ctx context.Context, ref string, g image.Guest) (image.Image, string, error)
+	// ImageID returns the ID that Images would return for a stored image, ""
+	// where it would have to look elsewhere. Nil: always "".
+	ImageID func(ctx context.Context, ref string, g image.Guest) string
+	// Runner runs steps that need the guest's system. Nil: they can't be run.
+	Runner Runner
+	// Fetch gets what ADD names by its address. Nil: nothing can be got.
+	Fetch *fetch.Client
 	// Time is the modification time of generated files; the zero value
 	// means 1970.
 	Time time.Time
 
+	// Keep stores the image that was made, and returns its ID, which a later
+	// build that finds this one reports again. Nil: images aren't stored.
+	Keep func(ctx context.Context, img image.Image, r Report) (string, error)
+	// Fresh makes the image even where an earlier build is at hand.
+	Fresh bool
+
+	Target     string            // the stage to build; "": the last
+	BuildArgs  map[string]string // values of ARG
+	Network    bool              // steps may reach the outside
+	Prune      bool              // leave out what nothing reads, as if the ship said so
+	StepMemory int64             // bytes of a step's guest; 0: what is usual
+	StepLimit  time.Duration     // of one step; 0: an hour
+
 	Logger   *slog.Logger      // may be nil
 	Progress func(text string) // told what is going on, for people; may be nil
+	Output   io.Writer         // receives what steps print; may be nil
 }
 
 // PackageSource has packages with all that they depend on.
@@ -54,8 +87,23 @@ type Report struct {
 	// Details are about the packages that those depend on.
 	Details     []string         `json:"details,omitempty"`
 	Packages    []source.Package `json:"packages,omitempty"` // all that were installed
+	Pruned      []string         `json:"pruned,omitempty"`   // paths left out because nothing reads them
 	PrunedFiles int              `json:"prunedFiles"`        // documentation and translations left out
 	PrunedBytes int64            `json:"prunedBytes"`
+	RunSteps    int              `json:"runSteps,omitempty"`    // that a guest carried out
+	CachedSteps int              `json:"cachedSteps,omitempty"` // that it had carried out before
+	// Layers are what the phases and steps of the build changed, in order,
+	// on top of the stored image Base, if that is set.
+	Layers []Layer `json:"-"` // of a build that was made now
+	Base   string  `json:"-"`
+	// ID is what Options.Keep returned.
+	ID string `json:"id,omitempty"`
+}
+
+// A Layer is what one phase or step of a build changed.
+type Layer struct {
+	Text string `json:"text"` // what made it: "packages nginx", "COPY a /b"
+	image.Layer
 }
 
 // Build makes the image of s, or finds it in the cache. Errors name the line
@@ -83,7 +131,7 @@ func (o Options) build(ctx context.Context, s ship.Ship, start time.Time) (image
 	if err != nil {
 		return image.Image{}, Report{}, err
 	}
-	if img, report, ok := c.load(); ok {
+	if img, report, ok := c.load(); ok && !o.Fresh && (o.Keep == nil || report.ID != "") {
 		report.Cached = true
 		return img, report, nil
 	}
@@ -91,6 +139,11 @@ func (o Options) build(ctx context.Context, s ship.Ship, start time.Time) (image
 	img, err := b.run(ctx)
 	if err != nil {
 		return image.Image{}, Report{}, err
+	}
+	if o.Keep != nil {
+		if b.report.ID, err = o.Keep(ctx, img, b.report); err != nil {
+			return image.Image{}, Report{}, err
+		}
 	}
 	if err := c.store(ctx, o, img, b.report, b.packagesKey); err != nil && o.Logger != nil {
 		o.Logger.Warn("the build is not kept for the next time", "err", err) // it is none the worse

@@ -178,7 +178,7 @@ func TestBuildLinux(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	img, r, err := Build(t.Context(), s, Options{Guest: linux, Debian: p})
+	img, r, err := Build(t.Context(), s, Options{Guest: linux, Packages: p})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -235,9 +235,9 @@ func TestBuildRefuses(t *testing.T) {
 		change func(*ship.Ship)
 		want   string
 	}{
-		{"packages on NetBSD", netbsd, func(s *ship.Ship) { s.Packages = []string{"nginx"} }, "build web: ship.conf:4: packages (nginx) for netbsd/i386 guests can't be built yet: use --guest linux"},
-		{"shipbins on NetBSD", netbsd, func(s *ship.Ship) { s.Bins = []string{"/a", "/b", "/c", "/d"} }, "ship.conf:3: shipbins (/a /b /c …)"},
-		{"hooks", netbsd, func(s *ship.Ship) { s.Hooks.Build = []string{"cd /dev", "x"} }, `ship.conf:9: run_at_build can't be run yet ("cd /dev" and 1 more)`},
+		{"packages on NetBSD", netbsd, func(s *ship.Ship) { s.Packages = []string{"nginx"} }, "build web: ship.conf:4: there is no source of system files"},
+		{"shipbins on NetBSD", netbsd, func(s *ship.Ship) { s.Bins = []string{"/a", "/b", "/c", "/d"} }, "ship.conf:3: there is no source of system files"},
+		{"hooks", netbsd, func(s *ship.Ship) { s.Hooks.Build = []string{"cd /dev", "x"} }, `ship.conf:9: cd /dev: there is nothing to run build steps in`},
 		{"services on Linux", linux, func(s *ship.Ship) { s.Services = []string{"nginx"} }, "say what to start with cmd="},
 		{"Linux on another processor", image.Guest{OS: "linux", Arch: "i386"}, nil, "use --guest linux/amd64"},
 		{"no guest", image.Guest{}, nil, `guest system ""`},
@@ -280,7 +280,7 @@ func TestBuildRefusesMissing(t *testing.T) {
 			Name: "web", File: "ship.conf", Packages: []string{tt.name}, Bins: []string{"/usr/bin/gone"},
 			Lines: map[string]int{"packages": 4, "shipbins": 3},
 		}
-		_, _, err := Build(t.Context(), s, Options{Guest: linux, Debian: newShelf(t, nil)})
+		_, _, err := Build(t.Context(), s, Options{Guest: linux, Packages: newShelf(t, nil)})
 		if err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("Build = %v; want %q", err, tt.want)
 		}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/fakecracker/fakecracker/internal/image"
 	"github.com/fakecracker/fakecracker/internal/ship"
+	"github.com/fakecracker/fakecracker/internal/source"
 	"github.com/fakecracker/fakecracker/internal/tree"
 )
 
@@ -19,29 +20,125 @@ type builder struct {
 	Options
 	ship   ship.Ship
 	tree   tree.Tree
+	config image.Config
 	report Report
 	own    []string // paths of the programs that the ship brings
+
+	layers   []Layer // what was done to the tree…
+	base     string  // …that began as this stored image's
+	stages   map[int]*stage
+	catalogs map[string]Catalog
+	required []source.Requirement // system files that packages need
+	scripts  []source.Script      // that packages want to have run
+
+	finishPackages func(*tree.Tree) error // of packages, once other files are there; may be nil
 
 	packagesKey string // Report.Key of the packages
 }
 
-// run does the steps in sailor's order: packages, then files of the host.
+// run makes the image, and looks at whether it can start.
 func (b *builder) run(ctx context.Context) (image.Image, error) {
-	steps := []func(context.Context) error{
-		b.addPackages, b.addFolders, b.checkBins, b.addPrograms, b.addOverlays, b.addFiles, b.check,
+	b.config = b.ship.Config
+	do := b.runConf
+	if len(b.ship.Stages) > 0 {
+		do = b.runStages
 	}
-	for _, step := range steps {
+	for _, step := range []func(context.Context) error{do, b.finish, b.check} {
 		if err := step(ctx); err != nil {
 			return image.Image{}, err
 		}
 	}
 	b.report.Notes = append(append([]string(nil), b.ship.Notes...), b.report.Notes...)
-	cfg := b.ship.Config
+	b.report.Layers, b.report.Base = b.layers, b.base
+	cfg := b.config
 	cfg.Init = hasInit(&b.tree, b.Guest)
-	if len(cfg.Cmd) == 0 && !cfg.Init && len(b.ship.Programs) == 1 {
-		cfg.Cmd = []string{b.ship.Programs[0].Guest}
-	}
 	return image.Image{Name: b.ship.Name, Guest: b.Guest, Tree: b.tree, Config: cfg}, nil
+}
+
+// runConf does what a sailor definition says. sailor installs packages last;
+// here overlays come after them, so that what the author wrote wins, and what
+// packages do to accounts and their own configuration comes after both.
+func (b *builder) runConf(ctx context.Context) error {
+	for _, p := range []struct {
+		text string
+		do   func(context.Context) error
+	}{
+		{"system files", b.addSystem},
+		{"devices", b.addDevices},
+		{"packages " + strings.Join(b.ship.Packages, " "), b.addPackages},
+		{"folders, programs and overlays of " + b.ship.Name, b.addOwn},
+		{"accounts and services", b.addAccounts},
+		{"libraries", b.addLibraries},
+	} {
+		before := b.snapshot()
+		if err := p.do(ctx); err != nil {
+			return err
+		}
+		b.record(before, p.text)
+	}
+	if len(b.config.Args()) == 0 && len(b.ship.Programs) == 1 && !hasInit(&b.tree, b.Guest) {
+		b.config.Cmd = []string{b.ship.Programs[0].Guest}
+	}
+	return b.runSteps(ctx, b.hookSteps())
+}
+
+// addOwn adds what the ship itself brings.
+func (b *builder) addOwn(ctx context.Context) error {
+	for _, step := range []func(context.Context) error{b.addFolders, b.checkBins, b.addPrograms, b.addOverlays} {
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// finish adds what every root has, and leaves out what nothing reads.
+func (b *builder) finish(ctx context.Context) error {
+	for _, p := range []struct {
+		text string
+		do   []func(context.Context) error
+	}{
+		{"what every root has", []func(context.Context) error{b.addFolders, b.addFiles}},
+		{"prune", []func(context.Context) error{b.prune}},
+	} {
+		before := b.snapshot()
+		for _, do := range p.do {
+			if err := do(ctx); err != nil {
+				return err
+			}
+		}
+		b.record(before, p.text)
+	}
+	return nil
+}
+
+// hookSteps are the commands of packages and of run_at_build as steps.
+func (b *builder) hookSteps() []ship.Step {
+	var steps []ship.Step
+	for _, s := range b.scripts {
+		steps = append(steps, ship.Step{
+			File: b.ship.File, Line: b.ship.Lines["packages"], Text: "package " + s.Package + ": " + path.Base(s.Args[0]),
+			Run: &ship.Run{Args: s.Args, Env: s.Env},
+		})
+	}
+	for i, h := range b.ship.Hooks.Build {
+		line := b.ship.Lines[fmt.Sprintf("run_at_build[%d]", i)]
+		steps = append(steps, ship.Step{
+			File: b.ship.File, Line: line, Text: h,
+			Run: &ship.Run{Args: []string{"/bin/sh", "-c", h}, Shell: true},
+		})
+	}
+	return steps
+}
+
+// snapshot returns the tree as it is, for record.
+func (b *builder) snapshot() tree.Tree { return b.tree.Clone() }
+
+// record notes what was done to the tree since the snapshot.
+func (b *builder) record(before tree.Tree, text string) {
+	if l := image.Diff(&before, &b.tree); !l.Empty() {
+		b.layers = append(b.layers, Layer{text, l})
+	}
 }
 
 // hasInit reports whether the files bring an init that boots the guest:
@@ -83,21 +180,25 @@ func (b *builder) asked(why string) bool {
 	})
 }
 
+// addPackages adds the packages with all that they depend on.
 func (b *builder) addPackages(ctx context.Context) error {
 	if len(b.ship.Packages) == 0 {
 		return nil
 	}
-	if b.Debian == nil {
+	if b.Packages == nil {
 		return fmt.Errorf("%s: there is no source of packages", at(b.ship, "packages"))
 	}
-	t, r, err := b.Debian.Packages(ctx, b.ship.Packages)
+	t, r, err := b.Packages.Packages(ctx, b.ship.Packages)
 	if err != nil {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
 		return fmt.Errorf("%s: %w", at(b.ship, "packages"), err)
 	}
-	b.tree, b.packagesKey = t, r.Key
+	if err := b.tree.Merge(t, false); err != nil {
+		return fmt.Errorf("%s: %w", at(b.ship, "packages"), err)
+	}
+	b.packagesKey, b.required, b.scripts, b.finishPackages = r.Key, r.System, r.Scripts, r.Finish
 	b.report.Packages, b.report.PrunedFiles, b.report.PrunedBytes = r.Packages, r.PrunedFiles, r.PrunedBytes
 	for _, n := range r.Notes {
 		if !n.Known {
@@ -110,6 +211,9 @@ func (b *builder) addPackages(ctx context.Context) error {
 // checkBins looks for shipbins and sync_dirs, which on a NetBSD host are
 // taken from the host, among what the packages of another system brought.
 func (b *builder) checkBins(context.Context) error {
+	if b.wantsSystem() {
+		return nil // they were taken from the sets
+	}
 	if err := b.checkPatterns("shipbins", b.ship.Bins); err != nil {
 		return err
 	}

@@ -81,10 +81,10 @@ func digest(s string) string {
 // packagesKey identifies the packages that a build would get: "none" for a
 // ship without any, "" when that can't be told.
 func (o Options) packagesKey(s ship.Ship) string {
-	if len(s.Packages) == 0 || o.Debian == nil {
+	if len(s.Packages) == 0 || o.Packages == nil {
 		return "none"
 	}
-	return o.Debian.Key()
+	return o.Packages.Key()
 }
 
 // hostKey identifies what s is built from, packages aside, by the state of its
@@ -96,10 +96,20 @@ func (o Options) hostKey(ctx context.Context, s ship.Ship) (key string, newest t
 	if err != nil {
 		return "", newest, fmt.Errorf("look for an earlier build: %w", err)
 	}
-	fmt.Fprintf(h, "%d %s %d %s\n", manifestVersion, o.Guest, o.time().UnixNano(), b)
+	fmt.Fprintf(h, "%d %s %d %s %q %q %q %t %t\n", manifestVersion, o.Guest, o.time().UnixNano(), b, o.System, o.Target, o.BuildArgs, o.Network, o.Prune)
+	for _, st := range s.Stages {
+		if st.From.Image != "" {
+			fmt.Fprintf(h, "from %s\n", o.baseID(ctx, st.From.Image))
+		}
+	}
 	for _, dir := range s.Overlays {
 		if err := statAll(ctx, h, dir.Dir, &newest); err != nil {
 			return "", newest, fmt.Errorf("overlay: %w", err)
+		}
+	}
+	if s.Context != "" {
+		if err := statAll(ctx, h, s.Context, &newest); err != nil {
+			return "", newest, fmt.Errorf("build context: %w", err)
 		}
 	}
 	for _, p := range s.Programs {
@@ -113,6 +123,17 @@ func (o Options) hostKey(ctx context.Context, s ship.Ship) (key string, newest t
 		writeStat(h, p.Host, fi, &newest)
 	}
 	return hex.EncodeToString(h.Sum(nil)), newest, nil
+}
+
+// baseID identifies the image that a stage builds on. One that is not stored
+// here may be another each time.
+func (o Options) baseID(ctx context.Context, ref string) string {
+	if o.ImageID != nil {
+		if id := o.ImageID(ctx, ref, o.Guest); id != "" {
+			return id
+		}
+	}
+	return fmt.Sprint(time.Now().UnixNano())
 }
 
 // statAll writes the state of all that is below dir.

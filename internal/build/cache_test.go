@@ -131,7 +131,7 @@ func TestCacheThatCanNotBeWritten(t *testing.T) {
 func TestCacheOfNewLists(t *testing.T) {
 	s := ship.Ship{Name: "web", Packages: []string{"web"}, Config: image.Config{Cmd: []string{"web"}}}
 	p := &refreshing{newShelf(t, map[string]string{"/usr/sbin/web": program(t, linux)})}
-	o := Options{Guest: linux, Cache: t.TempDir(), Debian: p}
+	o := Options{Guest: linux, Cache: t.TempDir(), Packages: p}
 	for _, cached := range []bool{false, true} {
 		if _, r, err := Build(t.Context(), s, o); err != nil || r.Cached != cached {
 			t.Errorf("cached %t, %v; want %t", r.Cached, err, cached)
@@ -170,7 +170,7 @@ func BenchmarkLoad(b *testing.B) {
 func TestCacheOfPackages(t *testing.T) {
 	s := ship.Ship{Name: "web", Packages: []string{"web"}, Config: image.Config{Cmd: []string{"web"}}}
 	p := newShelf(t, map[string]string{"/usr/sbin/web": program(t, linux)})
-	o := Options{Guest: linux, Cache: t.TempDir(), Debian: p}
+	o := Options{Guest: linux, Cache: t.TempDir(), Packages: p}
 	for i, step := range []struct {
 		key    string
 		cached bool
@@ -198,7 +198,7 @@ func TestCacheOfUnpackedPackages(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := ship.Ship{Name: "web", Packages: []string{"web"}}
-	o := Options{Guest: linux, Cache: t.TempDir(), Debian: p}
+	o := Options{Guest: linux, Cache: t.TempDir(), Packages: p}
 	if _, _, err := Build(t.Context(), s, o); err != nil {
 		t.Fatal(err)
 	}

@@ -76,7 +76,7 @@ func (b *builder) check(ctx context.Context) error {
 
 // findCmd returns the file that the ship starts, "" when it doesn't say.
 func (b *builder) findCmd() (string, error) {
-	cmd := b.ship.Config.Cmd
+	cmd := b.config.Args()
 	if len(cmd) == 0 {
 		return "", nil
 	}
@@ -85,7 +85,7 @@ func (b *builder) findCmd() (string, error) {
 	if strings.Contains(cmd[0], "/") {
 		dir := path.Dir(cmd[0])
 		if !path.IsAbs(dir) {
-			dir = path.Join("/", b.ship.Config.WorkDir, dir)
+			dir = path.Join("/", b.config.WorkDir, dir)
 		}
 		dirs, where = []string{dir}, "it is not in the image"
 	}
@@ -146,7 +146,7 @@ func (b *builder) checkScripts(own []string) error {
 
 // checkUser makes sure that the user that the service runs as exists.
 func (b *builder) checkUser() error {
-	name, group, _ := strings.Cut(b.ship.Config.User, ":")
+	name, group, _ := strings.Cut(b.config.User, ":")
 	for _, account := range [][2]string{{"/etc/passwd", name}, {"/etc/group", group}} {
 		file, n := account[0], account[1]
 		if n == "" || strings.Trim(n, "0123456789") == "" {

@@ -19,11 +19,11 @@ func (a *app) loadShip(ctx context.Context, path string, g image.Guest) (ship.Sh
 // worth knowing of it.
 func (r *runner) build(ctx context.Context, s ship.Ship) (image.Image, error) {
 	img, report, err := build.Build(ctx, s, build.Options{
-		Guest:  r.guest,
-		Logger: r.app.logger(),
-		Cache:  filepath.Join(r.home, "cache"),
-		Debian: r.app.debian(r.home, r.flags.packages, r.status),
-		Time:   r.app.sourceDate(),
+		Guest:    r.guest,
+		Logger:   r.app.logger(),
+		Cache:    filepath.Join(r.home, "cache"),
+		Packages: r.app.debian(r.home, r.flags.packages, r.status),
+		Time:     r.app.sourceDate(),
 	})
 	if err != nil {
 		return img, err

@@ -50,6 +50,10 @@ type Report struct {
 	// Scripts are to be run in the guest's own system, in this order, once
 	// all files are in place.
 	Scripts []Script `json:"scripts,omitempty"`
+	// Finish does what packages do to files that others may bring, and so
+	// comes after those: accounts, and configuration files where there are
+	// none. It may be nil.
+	Finish func(t *tree.Tree) error `json:"-"`
 }
 
 // A Requirement is a file of the base system that a package needs.

@@ -1,0 +1,198 @@
+package build
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"mvdan.cc/sh/v3/expand"
+	"mvdan.cc/sh/v3/interp"
+	"mvdan.cc/sh/v3/syntax"
+
+	"github.com/fakecracker/fakecracker/internal/ship"
+	"github.com/fakecracker/fakecracker/internal/tree"
+)
+
+// A native is a step that needs no guest: its command does what we can do on
+// the tree ourselves.
+type native struct {
+	tree *tree.Tree
+	run  ship.Run
+	arch string // of a NetBSD tree
+	time time.Time
+	why  string
+	out  io.Writer // receives what the command prints
+}
+
+// nativeTime bounds what a native step may take; it only prints.
+const nativeTime = 5 * time.Second
+
+// isNative reports whether the step needs no guest of the system os.
+func isNative(r ship.Run, os string) bool {
+	if !r.Shell || len(r.Args) == 0 || r.User != "" && r.User != "root" && r.User != "0" {
+		return false
+	}
+	text := r.Args[len(r.Args)-1]
+	if _, ok := recogniseDevices(text); ok {
+		return os == "netbsd"
+	}
+	f, err := parsePOSIX(text)
+	return err == nil && printsOnly(f) // else the guest's own shell will say what is wrong
+}
+
+func parsePOSIX(text string) (*syntax.File, error) {
+	return syntax.NewParser(syntax.Variant(syntax.LangPOSIX)).Parse(strings.NewReader(text), "")
+}
+
+// do carries out a step that isNative.
+func (n *native) do(ctx context.Context) error {
+	text := n.run.Args[len(n.run.Args)-1]
+	if targets, ok := recogniseDevices(text); ok {
+		return putDevices(n.tree, n.arch, targets, n.time, n.why)
+	}
+	f, err := parsePOSIX(text)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, nativeTime)
+	defer cancel()
+	return n.print(ctx, f)
+}
+
+// printsOnly reports whether all that the commands do is to put fixed text
+// out or into files, in a way that all shells agree on.
+func printsOnly(f *syntax.File) bool {
+	only := len(f.Stmts) > 0
+	syntax.Walk(f, func(node syntax.Node) bool {
+		switch node := node.(type) {
+		case nil, *syntax.File, *syntax.Word, *syntax.Lit, *syntax.SglQuoted, *syntax.DblQuoted, *syntax.Comment:
+		case *syntax.Stmt:
+			only = only && !node.Background && !node.Coprocess && !node.Negated
+		case *syntax.BinaryCmd:
+			only = only && node.Op == syntax.AndStmt
+		case *syntax.Redirect:
+			only = only && (node.Op == syntax.RdrOut || node.Op == syntax.AppOut) && node.N == nil
+		case *syntax.CallExpr:
+			only = only && printing(node)
+		default:
+			only = false
+		}
+		return only
+	})
+	return only
+}
+
+// printing reports whether the command is an echo or printf that all shells
+// take alike: echo's backslashes and options are a matter of taste.
+func printing(call *syntax.CallExpr) bool {
+	if len(call.Assigns) > 0 || len(call.Args) == 0 {
+		return false
+	}
+	args, err := expand.Fields(nil, call.Args...)
+	if err != nil || len(args) != len(call.Args) {
+		return false
+	}
+	for _, w := range call.Args {
+		if lit := w.Lit(); strings.ContainsAny(lit, "*?[~") {
+			return false
+		}
+	}
+	switch args[0] {
+	case "echo":
+		return !slices.ContainsFunc(args[1:], func(a string) bool { return strings.HasPrefix(a, "-") || strings.Contains(a, `\`) })
+	case "printf":
+		return len(args) > 1 && !strings.HasPrefix(args[1], "-") && plainFormat(args[1])
+	case "true", ":":
+		return true
+	}
+	return false
+}
+
+// plainFormat reports whether the format of printf(1) has nothing but text,
+// the usual escapes, %s, %d and %%.
+func plainFormat(format string) bool {
+	rest := strings.NewReplacer("%%", "", "%s", "", "%d", "", `\n`, "", `\r`, "", `\t`, "", `\\`, "").Replace(format)
+	return !strings.ContainsAny(rest, `%\`)
+}
+
+// maxPrinted bounds what native steps write, in bytes.
+const maxPrinted = 16 << 20
+
+// print runs the commands, with the tree's files in place of the host's.
+func (n *native) print(ctx context.Context, f *syntax.File) error {
+	r, err := interp.New(
+		interp.Env(expand.ListEnviron()),
+		interp.StdIO(nil, n.out, n.out),
+		interp.OpenHandler(n.open),
+		interp.ExecHandlers(func(interp.ExecHandlerFunc) interp.ExecHandlerFunc {
+			return func(_ context.Context, args []string) error { return fmt.Errorf("%s is no command of ours", args[0]) }
+		}),
+	)
+	if err != nil {
+		return err
+	}
+	return r.Run(ctx, f)
+}
+
+// open opens a file of the tree for writing.
+func (n *native) open(_ context.Context, name string, flag int, _ os.FileMode) (io.ReadWriteCloser, error) {
+	if !path.IsAbs(name) {
+		name = path.Join("/", n.run.Dir, name)
+	}
+	p, err := n.tree.Resolve(path.Clean(name))
+	if err != nil {
+		return nil, err
+	}
+	if up, err := n.tree.Lookup(path.Dir(p)); path.Dir(p) != "/" && (err != nil || up.Type != tree.Dir) {
+		return nil, fmt.Errorf("cannot create %s: there is no folder %s", name, path.Dir(p))
+	}
+	w := &treeFile{native: n, entry: tree.NewFile(p, 0o644, nil, n.time, n.why)}
+	old, err := n.tree.Lookup(p)
+	switch {
+	case err != nil:
+		return w, nil
+	case old.Type != tree.File:
+		return nil, fmt.Errorf("cannot create %s: it is a %s", name, old.Type)
+	}
+	w.entry.Path, w.entry.Mode, w.entry.UID, w.entry.GID = old.Path, old.Mode, old.UID, old.GID
+	if flag&os.O_APPEND != 0 {
+		text, err := n.tree.ReadFile(p, maxPrinted)
+		if err != nil {
+			return nil, err
+		}
+		w.Buffer.Write(text)
+	}
+	return w, nil
+}
+
+// treeFile is a file of a tree that is being written.
+type treeFile struct {
+	*native
+	bytes.Buffer
+	entry tree.Entry
+}
+
+// Write adds to the file, up to a limit.
+func (w *treeFile) Write(b []byte) (int, error) {
+	if w.Len()+len(b) > maxPrinted {
+		return 0, errors.New("file too large")
+	}
+	return w.Buffer.Write(b)
+}
+
+// Close puts the file into the tree.
+func (w *treeFile) Close() error {
+	e := tree.NewFile(w.entry.Path, w.entry.Mode, bytes.Clone(w.Bytes()), w.time, w.why)
+	e.UID, e.GID = w.entry.UID, w.entry.GID
+	if old, ok := w.native.tree.Get(e.Path); ok && old.Type == tree.File {
+		return w.native.tree.Rewrite(e)
+	}
+	return w.native.tree.Put(e)
+}

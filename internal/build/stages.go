@@ -1,0 +1,307 @@
+package build
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"strconv"
+	"strings"
+
+	"github.com/fakecracker/fakecracker/internal/accounts"
+	"github.com/fakecracker/fakecracker/internal/image"
+	"github.com/fakecracker/fakecracker/internal/ship"
+	"github.com/fakecracker/fakecracker/internal/tree"
+)
+
+// A stage is one of a Dockerfile's that was built.
+type stage struct {
+	tree   tree.Tree
+	config image.Config
+	layers []Layer
+	base   string // ID of the image that the layers are on
+}
+
+// runStages builds the stage that is wanted, and those that it takes files
+// from.
+func (b *builder) runStages(ctx context.Context) error {
+	last := len(b.ship.Stages) - 1
+	if b.Target != "" {
+		var err error
+		if last, err = b.findStage(b.Target); err != nil {
+			return err
+		}
+	}
+	b.stages = make(map[int]*stage)
+	s, err := b.stage(ctx, last)
+	if err != nil {
+		return err
+	}
+	b.tree, b.config, b.layers, b.base = s.tree, s.config, s.layers, s.base
+	return nil
+}
+
+// findStage returns the index of the stage by its name or index.
+func (b *builder) findStage(name string) (int, error) {
+	for i, s := range b.ship.Stages {
+		if s.Name != "" && strings.EqualFold(s.Name, name) {
+			return i, nil
+		}
+	}
+	if i, err := strconv.Atoi(name); err == nil && i >= 0 && i < len(b.ship.Stages) {
+		return i, nil
+	}
+	return 0, fmt.Errorf("%s: there is no stage %q", b.ship.File, name)
+}
+
+// stage builds the stage, unless it is built already.
+func (b *builder) stage(ctx context.Context, i int) (*stage, error) {
+	if s := b.stages[i]; s != nil {
+		return s, nil
+	}
+	def := b.ship.Stages[i]
+	at := fmt.Sprintf("%s:%d", b.ship.File, def.Line)
+	from, err := b.from(ctx, def.From)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", at, err)
+	}
+	b.tree, b.layers, b.base = from.tree.Clone(), append([]Layer(nil), from.layers...), from.base
+	ev, err := def.Evaluate(from.config, b.Guest)
+	if err != nil {
+		return nil, err
+	}
+	b.report.Notes = append(b.report.Notes, ev.Notes...)
+	if err := b.addAsked(ctx, ev); err != nil {
+		return nil, err
+	}
+	if err := b.steps(ctx, ev.Steps); err != nil {
+		return nil, err
+	}
+	s := &stage{b.tree, ev.Config, b.layers, b.base}
+	b.stages[i] = s
+	return s, nil
+}
+
+// addAsked adds the sets and packages that a SMOLerfile's labels ask for.
+func (b *builder) addAsked(ctx context.Context, ev ship.Evaluation) error {
+	if len(ev.Sets) > 0 {
+		before := b.snapshot()
+		t, err := b.allOf(ctx, ev.Sets)
+		if err != nil {
+			return err
+		}
+		if err := b.tree.Merge(t, false); err != nil {
+			return err
+		}
+		b.record(before, "sets "+strings.Join(ev.Sets, ","))
+	}
+	if len(ev.Packages) == 0 {
+		return nil
+	}
+	before := b.snapshot()
+	b.ship.Packages = ev.Packages
+	for _, do := range []func(context.Context) error{b.addPackages, b.addAccounts, b.addLibraries} {
+		if err := do(ctx); err != nil {
+			return err
+		}
+	}
+	b.record(before, "packages "+strings.Join(ev.Packages, " "))
+	return nil
+}
+
+// from returns what a stage builds on.
+func (b *builder) from(ctx context.Context, f ship.From) (*stage, error) {
+	switch {
+	case f.Stage != "":
+		i, err := b.findStage(f.Stage)
+		if err != nil {
+			return nil, err
+		}
+		return b.stage(ctx, i)
+	case len(f.Sets) > 0:
+		return b.fromSets(ctx, f.Sets)
+	case f.Disk != "":
+		return b.fromImage(ctx, f.Disk)
+	case f.Image != "":
+		return b.fromImage(ctx, f.Image)
+	}
+	return &stage{}, nil
+}
+
+// fromSets returns all that the sets hold, as a stage.
+func (b *builder) fromSets(ctx context.Context, sets []string) (*stage, error) {
+	t, err := b.allOf(ctx, sets)
+	if err != nil {
+		return nil, err
+	}
+	l := image.Diff(new(tree.Tree), &t)
+	return &stage{tree: t, layers: []Layer{{"FROM " + strings.Join(sets, ","), l}}}, nil
+}
+
+// allOf returns all that the sets hold.
+func (b *builder) allOf(ctx context.Context, sets []string) (tree.Tree, error) {
+	var t tree.Tree
+	cat, err := b.openCatalog(ctx, sets)
+	if err != nil {
+		return t, err
+	}
+	all, err := cat.Below(ctx, "/")
+	if err != nil {
+		return t, err
+	}
+	paths := make([]string, len(all))
+	for i, e := range all {
+		paths[i] = e.Path
+	}
+	entries, err := cat.Get(ctx, paths)
+	if err != nil {
+		return t, err
+	}
+	for _, e := range entries {
+		e.Why = "sets " + strings.Join(sets, ",")
+		if err := t.Put(e); err != nil {
+			return t, err
+		}
+	}
+	return t, nil
+}
+
+// fromImage returns an image of this machine or of a registry.
+func (b *builder) fromImage(ctx context.Context, ref string) (*stage, error) {
+	if b.Images == nil {
+		return nil, fmt.Errorf("image %s: there is no source of images", ref)
+	}
+	img, id, err := b.Images(ctx, ref, b.Guest)
+	if err != nil {
+		return nil, err
+	}
+	if img.Guest != b.Guest {
+		return nil, fmt.Errorf("image %s is for %s, the guest is %s", ref, img.Guest, b.Guest)
+	}
+	return &stage{tree: img.Tree, config: img.Config, base: id}, nil
+}
+
+// steps carries out a stage's steps in order.
+func (b *builder) steps(ctx context.Context, steps []ship.Step) error {
+	for len(steps) > 0 {
+		n := 0
+		for n < len(steps) && steps[n].Run != nil {
+			n++
+		}
+		if n > 0 {
+			if err := b.runSteps(ctx, steps[:n]); err != nil {
+				return err
+			}
+			steps = steps[n:]
+			continue
+		}
+		s := steps[0]
+		if err := b.step(ctx, s); err != nil {
+			return fmt.Errorf("%s:%d: %s: %w", s.File, s.Line, s.Text, err)
+		}
+		steps = steps[1:]
+	}
+	return nil
+}
+
+// step carries out one step that runs nothing.
+func (b *builder) step(ctx context.Context, s ship.Step) error {
+	before := b.snapshot()
+	var err error
+	switch {
+	case s.Copy != nil:
+		b.progress(s.Text)
+		err = b.copy(ctx, s)
+	case s.Make != nil:
+		err = b.make(s)
+	}
+	if err != nil {
+		return err
+	}
+	b.record(before, s.Text)
+	return nil
+}
+
+// make makes folders and accounts.
+func (b *builder) make(s ship.Step) error {
+	if s.Make.User != "" {
+		if err := b.makeUser(s); err != nil {
+			return err
+		}
+	}
+	uid, gid, err := b.owner(s.Make.Owner)
+	if err != nil {
+		return err
+	}
+	for _, d := range s.Make.Dirs {
+		if err := makeDirs(&b.tree, d, tree.Entry{Type: tree.Dir, Mode: 0o755, UID: uid, GID: gid, ModTime: b.time(), Why: whyOf(s)}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// makeDirs puts folders like e at p and above it, where there are none.
+func makeDirs(t *tree.Tree, p string, e tree.Entry) error {
+	at, err := t.Resolve(p)
+	if err != nil || at == "/" {
+		return err
+	}
+	if old, ok := t.Get(at); ok {
+		if old.Type != tree.Dir {
+			return fmt.Errorf("%s is a %s, not a folder", p, old.Type)
+		}
+		return nil
+	}
+	if err := makeDirs(t, path.Dir(at), e); err != nil {
+		return err
+	}
+	e.Path = at
+	return t.Put(e)
+}
+
+// makeUser adds the account that a SMOLerfile's USER names.
+func (b *builder) makeUser(s ship.Step) error {
+	db, err := accounts.Load(&b.tree)
+	if err != nil {
+		return err
+	}
+	name, _, _ := strings.Cut(s.Make.User, ":")
+	if err := db.Default(b.Guest.OS); err != nil {
+		return err
+	}
+	if db.HasUser(name) || strings.Trim(name, "0123456789") == "" {
+		return nil
+	}
+	if err := db.AddUser(accounts.User{Name: name, Shell: "/bin/sh"}); err != nil {
+		return err
+	}
+	if err := db.Store(&b.tree, b.time(), whyOf(s)); err != nil {
+		return err
+	}
+	uid, gid, err := db.Lookup(name)
+	if err != nil {
+		return err
+	}
+	home := tree.Entry{Type: tree.Dir, Mode: 0o755, ModTime: b.time(), Why: whyOf(s)}
+	if err := makeDirs(&b.tree, "/home", home); err != nil {
+		return err
+	}
+	home.UID, home.GID = uid, gid
+	return makeDirs(&b.tree, "/home/"+name, home)
+}
+
+// owner returns the numbers of "user[:group]"; of "" they are root's.
+func (b *builder) owner(spec string) (uid, gid uint32, err error) {
+	if spec == "" {
+		return 0, 0, nil
+	}
+	db, err := accounts.Load(&b.tree)
+	if err != nil {
+		return 0, 0, err
+	}
+	return db.Lookup(spec)
+}
+
+// errNoContext says that COPY has nothing to copy from.
+var errNoContext = errors.New("there is no build context")

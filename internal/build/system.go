@@ -1,0 +1,266 @@
+package build
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/fakecracker/fakecracker/internal/ship"
+	"github.com/fakecracker/fakecracker/internal/tree"
+)
+
+// A Catalog is a stock of system files whose content is known by a key.
+type Catalog interface {
+	tree.Catalog
+	// Key changes when a file of the stock may be another.
+	Key() string
+}
+
+// usualSets are the sets that system files come from where a ship names none.
+var usualSets = []string{"base", "etc"}
+
+// openCatalog opens the sets, once for each list of them.
+func (b *builder) openCatalog(ctx context.Context, sets []string) (Catalog, error) {
+	if b.Catalog == nil {
+		return nil, errors.New("there is no source of system files")
+	}
+	name := strings.Join(sets, " ")
+	if c := b.catalogs[name]; c != nil {
+		return c, nil
+	}
+	b.progress("open sets " + name)
+	c, err := b.Catalog(ctx, b.Guest, sets)
+	if err != nil {
+		return nil, err
+	}
+	if b.catalogs == nil {
+		b.catalogs = make(map[string]Catalog)
+	}
+	b.catalogs[name] = c
+	return c, nil
+}
+
+// gatherer returns what takes system files of the ship's sets into the tree.
+func (b *builder) gatherer(ctx context.Context) (*tree.Gatherer, error) {
+	sets := b.ship.Sets
+	if len(sets) == 0 {
+		sets = usualSets
+	}
+	c, err := b.openCatalog(ctx, sets)
+	if err != nil {
+		return nil, err
+	}
+	return &tree.Gatherer{Tree: &b.tree, Catalog: c}, nil
+}
+
+// wantsSystem reports whether the ship needs files of NetBSD's own.
+func (b *builder) wantsSystem() bool {
+	s := b.ship
+	return b.Guest.OS == "netbsd" && (len(s.Bins)+len(s.SyncDirs)+len(s.Packages)+len(s.Services)+len(s.Sets)+len(s.Also) > 0)
+}
+
+// forSailor reports whether the definition was written for sailor, whose
+// ships have more than they name: it sets shippath, which we don't use.
+func forSailor(s ship.Ship) bool { return s.ShipPath != "" }
+
+// sailorBins are what sailor copies into every ship, if the system has it.
+var sailorBins = []string{
+	"/libexec/ld.elf_so", "/usr/libexec/ld.elf_so", "/usr/sbin/pwd_mkdb", "/usr/sbin/useradd", "/usr/sbin/groupadd",
+	"/usr/sbin/pkg_info", "/bin/sh", "/bin/test", "/sbin/nologin", "/bin/echo", "/bin/ps", "/bin/sleep", "/sbin/sysctl",
+	"/usr/bin/logger", "/bin/kill", "/usr/bin/printf", "/sbin/ping", "/sbin/mknod", "/sbin/mount_tmpfs", "/sbin/mount_mfs",
+	"/bin/cat", "/bin/ln", "/bin/chmod",
+}
+
+// commonFiles are those that sailor's checkout has below ships/common, and a
+// ship without that gets from the system's own set etc.
+var commonFiles = []string{
+	"/etc/rc.conf", "/etc/rc.subr", "/etc/services", "/etc/group", "/etc/master.passwd", "/etc/nsswitch.conf",
+	"/etc/mk.conf", "/etc/pam.d", "/etc/defaults/rc.conf", "/etc/defaults/pf.boot.conf", "/etc/defaults/daily.conf",
+	"/etc/defaults/monthly.conf", "/etc/defaults/security.conf", "/etc/defaults/weekly.conf",
+}
+
+// addSystem adds the system files that the ship names, with their libraries.
+func (b *builder) addSystem(ctx context.Context) error {
+	if !b.wantsSystem() {
+		return nil
+	}
+	g, err := b.gatherer(ctx)
+	if err != nil {
+		return fmt.Errorf("%s: %w", b.systemAt(), err)
+	}
+	if err := b.wantSystem(ctx, g); err != nil {
+		return err
+	}
+	return g.Close(ctx)
+}
+
+// systemAt names the line that makes system files necessary.
+func (b *builder) systemAt() string {
+	for _, v := range []struct {
+		name string
+		n    int
+	}{
+		{"shipbins", len(b.ship.Bins)}, {"sync_dirs", len(b.ship.SyncDirs)}, {"packages", len(b.ship.Packages)},
+		{"services", len(b.ship.Services)}, {"sets", len(b.ship.Sets)}, {"also", len(b.ship.Also)},
+	} {
+		if v.n > 0 {
+			return at(b.ship, v.name)
+		}
+	}
+	return at(b.ship, "shipname")
+}
+
+// wantSystem asks for all system files that the ship is to have.
+func (b *builder) wantSystem(ctx context.Context, g *tree.Gatherer) error {
+	for _, want := range []struct {
+		variable string
+		patterns []string
+	}{{"shipbins", b.ship.Bins}, {"sync_dirs", b.ship.SyncDirs}, {"also", b.ship.Also}} {
+		for _, p := range want.patterns {
+			err := g.Add(ctx, p, at(b.ship, want.variable))
+			if errors.Is(err, fs.ErrNotExist) {
+				return fmt.Errorf("%s: %s: %s has no %s: name the set that it is in, as sets=\"base etc comp\"", at(b.ship, want.variable), want.variable, g.Catalog, p)
+			}
+			if err != nil {
+				return fmt.Errorf("%s: %s: %w", at(b.ship, want.variable), want.variable, err)
+			}
+		}
+	}
+	if forSailor(b.ship) {
+		if err := addThose(ctx, g, sailorBins, "every ship of sailor's"); err != nil {
+			return err
+		}
+	}
+	if len(b.ship.Services) > 0 || forSailor(b.ship) || len(b.ship.Packages) > 0 {
+		return addThose(ctx, g, commonFiles, "every ship with accounts or services")
+	}
+	return nil
+}
+
+// addThose asks for those of the paths that are there.
+func addThose(ctx context.Context, g *tree.Gatherer, paths []string, why string) error {
+	for _, p := range paths {
+		if err := g.Add(ctx, p, why); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}
+
+// addDevices makes what sailor makes: the standard devices, and MAKEDEV
+// itself, where sailor and where the steps of ships look for it.
+func (b *builder) addDevices(ctx context.Context) error {
+	if b.Guest.OS != "netbsd" || !forSailor(b.ship) {
+		return nil
+	}
+	if err := putDevices(&b.tree, b.Guest.Arch, []string{"std"}, b.time(), why); err != nil {
+		return err
+	}
+	g, err := b.gatherer(ctx)
+	if err != nil {
+		return err
+	}
+	found, err := g.Catalog.Get(ctx, []string{"/dev/MAKEDEV"})
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, p := range []string{"/dev/MAKEDEV", "/etc/MAKEDEV"} {
+		e := found[0]
+		e.Path, e.Why = p, "every ship of sailor's"
+		if err := b.tree.Put(e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// addLibraries adds what the files of packages, programs and overlays need of
+// the system: libraries, interpreters, what packages say they require, and
+// what is loaded by name only.
+func (b *builder) addLibraries(ctx context.Context) error {
+	if !b.wantsSystem() {
+		return nil
+	}
+	g, err := b.gatherer(ctx)
+	if err != nil {
+		return fmt.Errorf("%s: %w", b.systemAt(), err)
+	}
+	for _, r := range b.required {
+		err := g.Add(ctx, r.Path, "needed by package "+r.Package)
+		if errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("%s: package %s requires %s, which %s doesn't have", at(b.ship, "packages"), r.Package, r.Path, g.Catalog)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	for range maxHintRounds { // what is found may name more
+		n := b.tree.Len()
+		if err := g.Close(ctx); err != nil {
+			return err
+		}
+		for _, h := range b.tree.Hints() {
+			if err := addThose(ctx, g, []string{h.Path}, "needed by "+h.By); err != nil {
+				return err
+			}
+		}
+		if err := g.Close(ctx); err != nil {
+			return err
+		}
+		if b.tree.Len() == n {
+			break
+		}
+	}
+	return nil
+}
+
+// maxHintRounds is more than any system needs.
+const maxHintRounds = 8
+
+// enableServices appends <name>=YES to rc.conf for each service.
+func (b *builder) enableServices(context.Context) error {
+	if len(b.ship.Services) == 0 {
+		return nil
+	}
+	const rcConf = "/etc/rc.conf"
+	text, err := b.tree.ReadFile(rcConf, 1<<20)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if len(text) > 0 && text[len(text)-1] != '\n' {
+		text = append(text, '\n')
+	}
+	for _, s := range b.ship.Services {
+		if _, err := b.tree.Lookup(path.Join("/etc/rc.d", s)); err != nil {
+			return fmt.Errorf("%s: services: there is no /etc/rc.d/%s: add it to shipbins, or the package that brings it", at(b.ship, "services"), s)
+		}
+		text = append(text, (s + "=YES\n")...)
+	}
+	e := tree.NewFile(rcConf, 0o644, text, b.time(), at(b.ship, "services"))
+	if old, err := b.tree.Lookup(rcConf); err == nil {
+		e.Path = old.Path
+		return b.tree.Rewrite(e)
+	}
+	return b.tree.Put(e)
+}
+
+// prune takes out what people read and compilers use, and tells how much.
+func (b *builder) prune(context.Context) error {
+	if !b.ship.Prune && !b.Prune {
+		return nil
+	}
+	for _, e := range b.tree.Prune() {
+		b.report.Pruned = append(b.report.Pruned, e.Path)
+		b.report.PrunedFiles++
+		b.report.PrunedBytes += e.Size
+	}
+	slices.Sort(b.report.Pruned)
+	return nil
+}
