@@ -1,8 +1,12 @@
 package ship
 
 import (
+	"io"
 	"path"
+	"slices"
 	"strings"
+
+	"mvdan.cc/sh/v3/interp"
 
 	"github.com/fakecracker/fakecracker/internal/image"
 )
@@ -24,24 +28,76 @@ func newAnswers(g image.Guest) answers {
 	return answers{guest: g}
 }
 
-// answer returns what a command prints, if it is one that we know.
-func (a answers) answer(args []string) (string, bool) {
+// A reply is what a command does instead of running: it prints lines, or
+// nothing, and ends with a status.
+type reply struct {
+	text   string
+	status uint8
+}
+
+func says(text string) reply { return reply{text: text + "\n"} }
+
+// give prints the reply.
+func (r reply) give(w io.Writer) error {
+	if _, err := io.WriteString(w, r.text); err != nil {
+		return err
+	}
+	if r.status != 0 {
+		return interp.ExitStatus(r.status)
+	}
+	return nil
+}
+
+// answer returns the reply of a command, if it is one that we know.
+func (a answers) answer(args []string) (reply, bool) {
+	text, ok := "", false
 	switch path.Base(args[0]) {
-	case "uname":
-		return a.uname(args[1:])
 	case "pkg_info":
 		return a.pkgInfo(args[1:])
+	case "pkgin":
+		return pkgin(args[1:])
+	case "uname":
+		text, ok = a.uname(args[1:])
+	case "sysctl":
+		text, ok = a.sysctl(args[1:])
+	case "which":
+		text, ok = a.which(args[1:])
 	case "hostname":
-		return "localhost", len(args) == 1
+		text, ok = "localhost", len(args) == 1
+	case "whoami":
+		text, ok = "root", len(args) == 1
+	case "id":
+		text, ok = map[string]string{"-u": "0", "-g": "0", "-un": "root", "-gn": a.wheel()}[strings.Join(args[1:], " ")], len(args) == 2
 	case "basename":
-		if len(args) == 3 {
-			return strings.TrimSuffix(path.Base(args[1]), args[2]), true
+		if ok = len(args) == 2 || len(args) == 3; ok {
+			text = strings.TrimSuffix(path.Base(args[1]), strings.Join(args[2:], ""))
 		}
-		return path.Base(args[len(args)-1]), len(args) == 2
 	case "dirname":
-		return path.Dir(args[len(args)-1]), len(args) == 2
+		text, ok = path.Dir(args[len(args)-1]), len(args) == 2
 	}
-	return "", false
+	return says(text), ok && text != ""
+}
+
+// wheel is root's group.
+func (a answers) wheel() string {
+	if a.guest.OS == "linux" {
+		return "root"
+	}
+	return "wheel"
+}
+
+// sysctl answers sysctl -n NAME.
+func (a answers) sysctl(args []string) (string, bool) {
+	if len(args) != 2 || args[0] != "-n" {
+		return "", false
+	}
+	flag, ok := map[string]string{
+		"kern.ostype": "-s", "kern.osrelease": "-r", "kern.hostname": "-n", "hw.machine": "-m", "hw.machine_arch": "-p",
+	}[args[1]]
+	if !ok {
+		return "", false
+	}
+	return a.uname([]string{flag})
 }
 
 // system is what uname -s prints, which also names sailor's overlay.
@@ -77,10 +133,17 @@ func (a answers) uname(args []string) (string, bool) {
 	return strings.Join(out, " "), true
 }
 
-// pkgInfo answers pkg_info -QVARIABLE pkgin, in one word or two.
-func (a answers) pkgInfo(args []string) (string, bool) {
+// pkgInfo answers pkg_info -QVARIABLE pkgin, in one word or two, and what is
+// asked about the packages that are there: none, before a ship is built.
+func (a answers) pkgInfo(args []string) (reply, bool) {
+	if len(args) == 0 || len(args) == 1 && slices.Contains([]string{"-a", "-u", "-q", "-qa"}, args[0]) {
+		return reply{}, true
+	}
+	if len(args) == 2 && slices.Contains([]string{"-e", "-E", "-qe", "-qE"}, args[0]) {
+		return reply{status: 1}, true
+	}
 	if len(args) < 2 || !strings.HasPrefix(args[0], "-Q") {
-		return "", false
+		return reply{}, false
 	}
 	variable := strings.TrimPrefix(args[0], "-Q")
 	if variable == "" {
@@ -89,11 +152,20 @@ func (a answers) pkgInfo(args []string) (string, bool) {
 	out, ok := map[string]string{
 		"LOCALBASE":      a.prefix(),
 		"PKG_SYSCONFDIR": a.sysconfdir(),
+		"PKG_DBDIR":      a.prefix() + "/pkgdb",
 		"VARBASE":        "/var",
 		"OPSYS":          a.system(),
+		"OS_VERSION":     a.release(),
 		"MACHINE_ARCH":   map[string]string{"amd64": "x86_64", "i386": "i386"}[a.guest.Arch],
 	}[variable]
-	return out, ok
+	return says(out), ok
+}
+
+// pkgin answers what pkgin is asked about the packages that are there.
+func pkgin(args []string) (reply, bool) {
+	args = slices.DeleteFunc(slices.Clone(args), func(s string) bool { return s == "-y" || s == "-p" || s == "-P" })
+	known := []string{"list", "ls", "show-keep", "sk", "show-no-keep", "snk"}
+	return reply{}, len(args) == 1 && slices.Contains(known, args[0])
 }
 
 func (a answers) prefix() string {

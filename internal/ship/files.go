@@ -34,7 +34,9 @@ func rootsOf(dir string) []string {
 // may be read.
 func (s *shell) find(dir, name string) (string, error) {
 	candidates := []string{name}
-	if !filepath.IsAbs(name) {
+	if filepath.IsAbs(name) {
+		candidates = append(candidates, s.builderPath(name)...)
+	} else {
 		candidates = []string{filepath.Join(dir, name)}
 		for _, root := range s.roots {
 			candidates = append(candidates, filepath.Join(root, name))
@@ -46,6 +48,20 @@ func (s *shell) find(dir, name string) (string, error) {
 		}
 	}
 	return "", fs.ErrNotExist
+}
+
+// builderPath returns where a file is that smolBSD's builder has at an
+// absolute path: its checkout is the builder's root, so that /service/common/x
+// is in the folder service, of which a definition's folder is part.
+func (s *shell) builderPath(name string) []string {
+	var paths []string
+	for _, root := range s.roots {
+		paths = append(paths, filepath.Join(root, name))
+		if below, ok := strings.CutPrefix(filepath.Clean(name), "/"+filepath.Base(root)+"/"); ok {
+			paths = append(paths, filepath.Join(root, below))
+		}
+	}
+	return paths
 }
 
 var errOutside = errors.New("only files of the ship's folder and of the one above it are read")

@@ -24,7 +24,7 @@ func (c *conf) ship(o Options) (Ship, error) {
 		Services: strings.Fields(c.vars["services"]),
 		Hooks:    c.hooks,
 	}
-	for _, fill := range []func(*Ship) error{c.fillName, c.fillIP, c.fillConfig, c.fillPrograms} {
+	for _, fill := range []func(*Ship) error{c.fillName, c.fillPath, c.fillIP, c.fillConfig, c.fillMore, c.fillSystem, c.fillPrograms} {
 		if err := fill(&s); err != nil {
 			return Ship{}, err
 		}
@@ -65,6 +65,18 @@ func (c *conf) fillName(s *Ship) error {
 	return nil
 }
 
+// fillPath notes where sailor would build. It aborts where that is its own
+// root, as it is when a variable in it has no value.
+func (c *conf) fillPath(s *Ship) error {
+	if _, set := c.lines["shippath"]; !set {
+		return nil
+	}
+	if p := s.ShipPath; p == "" || path.Clean(p) == "/" {
+		return c.wrong("shippath", errors.New("sailor would abort, since that is this system's own root: name a folder, or leave the line out"))
+	}
+	return nil
+}
+
 // fillIP collects ip_<interface>, in the file's order.
 func (c *conf) fillIP(s *Ship) error {
 	var names []string
@@ -98,7 +110,7 @@ func (c *conf) fillConfig(s *Ship) error {
 	if s.Config.Env, err = environment(c.vars["env"]); err != nil {
 		return c.wrong("env", err)
 	}
-	if s.Config.Expose, err = ports(c.vars["expose"]); err != nil {
+	if err := ports(c.vars["expose"], &s.Config.Expose, &s.Config.ExposeUDP); err != nil {
 		return c.wrong("expose", err)
 	}
 	if s.Config.Memory, err = size(c.vars["memory"]); err != nil {
@@ -135,7 +147,7 @@ func (c *conf) fillPrograms(s *Ship) error {
 		}
 		s.Programs = append(s.Programs, Program{Host: host, Guest: path.Clean(guest)})
 	}
-	if len(s.Programs) == 1 && len(s.Config.Cmd) == 0 && len(s.Services) == 0 {
+	if len(s.Programs) == 1 && len(s.Config.Args()) == 0 && len(s.Services) == 0 {
 		s.Config.Cmd = []string{s.Programs[0].Guest}
 	}
 	return nil

@@ -25,6 +25,14 @@ type Options struct {
 	Home string
 	// Environ holds further variables (K=V) that the definition may use.
 	Environ []string
+	// File is the definition, where the path is that of a build context:
+	// relative to the current folder, else to that path.
+	File string
+	// Target is the stage of a Dockerfile to build, by its name or number;
+	// "" is the last.
+	Target string
+	// BuildArgs are values for the ARGs of a Dockerfile.
+	BuildArgs map[string]string
 	// AllowHostCommands lets the definition run programs of this host, as
 	// sailor does. Without it they are refused, each with its line.
 	AllowHostCommands bool
@@ -35,16 +43,21 @@ const maxFile = 256 << 10
 
 var elfMagic = []byte("\x7fELF")
 
-// Load reads the ship at path: a folder with a ship.conf in it, a sailor
-// .conf file, or a single program. Nothing is written, and nothing is run
+// Load reads the ship at path: a folder with a ship.conf, Dockerfile or
+// SMOLerfile in it, one of those files, or a single program. Nothing is written, and nothing is run
 // unless the options allow it. Errors in a definition carry file and line.
 //
 // Besides the variables' lines, Ship.Lines holds "run_at_build[0]" and so on
 // for the hooks, which may be repeated.
 func Load(ctx context.Context, path string, o Options) (Ship, error) {
 	fi, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) && !strings.Contains(path, "/") {
+		if conf, ok := named(path); ok {
+			return loadFile(ctx, conf, filepath.Dir(conf), o)
+		}
+	}
 	if errors.Is(err, fs.ErrNotExist) {
-		return Ship{}, fmt.Errorf("no such ship: %s (a folder with a ship.conf, a .conf file, or a program)", path)
+		return Ship{}, fmt.Errorf("no such ship: %s (a folder with a definition, a .conf file, a Dockerfile, or a program)", path)
 	}
 	if err != nil {
 		return Ship{}, fmt.Errorf("load ship: %w", err)
@@ -55,29 +68,73 @@ func Load(ctx context.Context, path string, o Options) (Ship, error) {
 	if !fi.Mode().IsRegular() {
 		return Ship{}, fmt.Errorf("load ship %s: neither a file nor a folder", path)
 	}
-	return loadFile(ctx, path, o)
+	if o.File != "" {
+		return Ship{}, fmt.Errorf("load ship %s: with -f it has to be the folder of the build context", path)
+	}
+	return loadFile(ctx, path, filepath.Dir(path), o)
 }
 
-func loadDir(ctx context.Context, dir string, o Options) (Ship, error) {
-	conf := filepath.Join(dir, "ship.conf")
-	if _, err := os.Stat(conf); err == nil {
-		return loadFile(ctx, conf, o)
-	}
-	for _, name := range []string{"Dockerfile", "SMOLerfile"} {
-		if _, err := os.Stat(filepath.Join(dir, name)); err == nil {
-			return Ship{}, notYet(filepath.Join(dir, name))
+// shipFolders are where sailor looks for a definition that is only named:
+// below its checkout, and below pkgsrc's sysconfdir.
+var shipFolders = []string{"ships", "/usr/pkg/etc/sailor/ships", "/opt/pkg/etc/sailor/ships"}
+
+// named finds the definition that has this name.
+func named(name string) (string, bool) {
+	for _, folder := range shipFolders {
+		for _, end := range []string{"", ".conf"} {
+			path := filepath.Join(folder, name+end)
+			if fi, err := os.Stat(path); err == nil && fi.Mode().IsRegular() {
+				return path, true
+			}
 		}
 	}
-	return Ship{}, fmt.Errorf("load ship %s: no ship.conf in this folder", dir)
+	return "", false
 }
 
-func loadFile(ctx context.Context, path string, o Options) (Ship, error) {
-	if isDockerfile(path) {
-		return Ship{}, notYet(path)
+// loadDir reads the definition in a folder: a ship.conf, else a Dockerfile,
+// else a SMOLerfile, or the one that the user named.
+func loadDir(ctx context.Context, dir string, o Options) (Ship, error) {
+	if o.File != "" {
+		return loadFile(ctx, definitionIn(dir, o.File), dir, o)
 	}
+	var found []string
+	for _, name := range []string{"ship.conf", "Dockerfile", "SMOLerfile"} {
+		if _, err := os.Stat(filepath.Join(dir, name)); err == nil {
+			found = append(found, name)
+		}
+	}
+	if len(found) == 0 {
+		return Ship{}, fmt.Errorf("load ship %s: no ship.conf, Dockerfile or SMOLerfile in this folder", dir)
+	}
+	s, err := loadFile(ctx, filepath.Join(dir, found[0]), dir, o)
+	if err == nil && len(found) > 1 {
+		s.Notes = append(s.Notes, fmt.Sprintf("%s: %s is used, not the %s beside it (-f names another)", dir, found[0], strings.Join(found[1:], " or ")))
+	}
+	return s, err
+}
+
+// definitionIn returns the path of the definition that -f names.
+func definitionIn(dir, name string) string {
+	if _, err := os.Stat(name); err != nil && !filepath.IsAbs(name) {
+		return filepath.Join(dir, name)
+	}
+	return name
+}
+
+// loadFile reads the definition at path. dir is the build context.
+func loadFile(ctx context.Context, path, dir string, o Options) (Ship, error) {
 	head, err := readHead(path)
 	if err != nil {
 		return Ship{}, fmt.Errorf("load ship: %w", err)
+	}
+	if isDockerfile(path) || o.File != "" && looksLikeDockerfile(head) {
+		if len(head) > maxFile {
+			return Ship{}, fmt.Errorf("load ship %s: over %d KiB, too long for a Dockerfile", path, maxFile>>10)
+		}
+		return loadDockerfile(ctx, path, dir, head, o)
+	}
+	if o.Target != "" || len(o.BuildArgs) > 0 {
+		return Ship{}, fmt.Errorf("load ship %s: only a Dockerfile or SMOLerfile has stages and build arguments", path)
 	}
 	switch {
 	case bytes.HasPrefix(head, elfMagic):
@@ -124,8 +181,17 @@ func isDockerfile(path string) bool {
 	return stem == "Dockerfile" || stem == "SMOLerfile" || strings.HasSuffix(base, ".smol") || strings.HasSuffix(base, ".Dockerfile")
 }
 
-func notYet(path string) error {
-	return fmt.Errorf("load ship %s: Dockerfiles and SMOLerfiles are not read yet: write a ship.conf", path)
+// looksLikeDockerfile says whether the first line that does something is a
+// FROM or ARG.
+func looksLikeDockerfile(src []byte) bool {
+	for line := range bytes.Lines(src) {
+		if line = bytes.TrimSpace(line); len(line) == 0 || line[0] == '#' {
+			continue
+		}
+		word, _, _ := bytes.Cut(line, []byte(" "))
+		return bytes.EqualFold(word, []byte("FROM")) || bytes.EqualFold(word, []byte("ARG"))
+	}
+	return false
 }
 
 // loadProgram makes a ship of one program, which is all that runs in it.

@@ -20,7 +20,7 @@ import (
 var update = flag.Bool("update", false, "rewrite the golden files")
 
 // golden compares s with the file, after taking dir out of its paths.
-func golden(t *testing.T, file, dir string, s Ship) {
+func golden(t *testing.T, file, dir string, s any) {
 	t.Helper()
 	b, err := json.MarshalIndent(s, "", "\t")
 	if err != nil {
@@ -109,10 +109,11 @@ func TestLoadErrors(t *testing.T) {
 	tests := []struct {
 		name, path, want string
 	}{
-		{"nothing there", filepath.Join(dir, "none"), "no such ship: " + filepath.Join(dir, "none") + " (a folder with a ship.conf, a .conf file, or a program)"},
-		{"an empty folder", t.TempDir(), "no ship.conf in this folder"},
-		{"a Dockerfile's folder", filepath.Dir(write("d/Dockerfile", "FROM scratch\n")), "d/Dockerfile: Dockerfiles and SMOLerfiles are not read yet"},
-		{"a SMOLerfile", write("SMOLerfile.web", "FROM base\n"), "not read yet"},
+		{"nothing there", filepath.Join(dir, "none"), "no such ship: " + filepath.Join(dir, "none") + " (a folder with a definition, a .conf file, a Dockerfile, or a program)"},
+		{"an empty folder", t.TempDir(), "no ship.conf, Dockerfile or SMOLerfile in this folder"},
+		{"an empty Dockerfile", filepath.Dir(write("d/Dockerfile", "\n# nothing\n")), "d/Dockerfile:2: file with no instructions"},
+		{"a long Dockerfile", write("SMOLerfile.long", strings.Repeat("# long\n", 50_000)), "too long for a Dockerfile"},
+		{"a Dockerfile that is no text", write("Dockerfile.bin", "FROM base\n\xff\n"), "not a text in UTF-8"},
 		{"a picture", write("p.png", "\x89PNG\x00\x00"), "neither a .conf file nor a program"},
 		{"a long text", write("long.conf", strings.Repeat("# long\n", 50_000)), "too long for a .conf file"},
 		{"a device", os.DevNull, "neither a file nor a folder"},
@@ -154,7 +155,21 @@ func TestConfErrors(t *testing.T) {
 		{"set -e", "set -e\nshipname=x\nfalse\n", ":3: the shell ends here"},
 		{"hook over two lines", "shipname=x\nrun_at_build=\"a\nb\"\n", ":2: run_at_build: the value must be whole on this line"},
 		{"address", "shipname=x\nip_vioif0=10.0.0.300/8\n", `:2: ip_vioif0="10.0.0.300/8": not an address`},
-		{"port", "shipname=x\nexpose=\"80 0\"\n", `:2: expose="80 0": "0" is not a TCP port`},
+		{"port", "shipname=x\nexpose=\"80 0\"\n", `:2: expose="80 0": "0" is not a port (1 to 65535)`},
+		{"ports without end", "shipname=x\nexpose=1-60000\n", "more than 1000 ports"},
+		{"an empty ship path", "shipname=x\nshippath=\"${NOWHERE}\"\n", `:2: shippath="": sailor would abort`},
+		{"the root as ship path", "shipname=x\nshippath=//\n", `:2: shippath="//": sailor would abort, since that is this system's own root: name a folder`},
+		{"entrypoint", "shipname=x\nentrypoint='a && b'\n", ":2: entrypoint=\"a && b\": this needs a shell"},
+		{"volume", "shipname=x\nvolumes=data\n", `:2: volumes="data": "data": not an absolute path`},
+		{"published", "shipname=x\npublish=http:80\n", ":2: publish="},
+		{"signal", "shipname=x\nstopsignal=SIGNAL\n", `:2: stopsignal="SIGNAL": "SIGNAL" is no signal`},
+		{"label", "shipname=x\nlabels='a b'\n", ":2: labels="},
+		{"set", "shipname=x\nsets='base etx'\n", ":2: sets="},
+		{"release", "shipname=x\nrelease=ten\n", ":2: release="},
+		{"also", "shipname=x\nalso='lib*.so'\n", ":2: also="},
+		{"prune", "shipname=x\nprune=perhaps\n", ":2: prune="},
+		{"a package tool that acts", "shipname=x\npkgin -y in nginx\n", `:2: command "pkgin" is not allowed here`},
+		{"a program of unknown place", "shipname=x\nshipbins=$(which frobnicate)\n", `:2: command "which" is not allowed here`},
 		{"memory", "shipname=x\nmemory=lots\n", `:2: memory="lots": not a size`},
 		{"command", "shipname=x\ncmd='a | b'\n", `:2: cmd="a | b": this needs a shell`},
 		{"command with a variable", "shipname=x\ncmd='a $HOME'\n", "this needs a shell"},

@@ -138,8 +138,8 @@ func TestAnswers(t *testing.T) {
 		"ls":                           "",
 	} {
 		got, ok := a.answer(strings.Fields(command))
-		if ok != (want != "") || got != want && ok {
-			t.Errorf("%s: %q, %v; want %q", command, got, ok, want)
+		if ok != (want != "") || strings.TrimSuffix(got.text, "\n") != want && ok {
+			t.Errorf("%s: %+v, %v; want %q", command, got, ok, want)
 		}
 	}
 }

@@ -237,9 +237,8 @@ func (s *shell) include(ctx context.Context, args []string) ([]string, error) {
 // exec answers a command, or refuses it.
 func (s *shell) exec(next interp.ExecHandlerFunc) interp.ExecHandlerFunc {
 	return func(ctx context.Context, args []string) error {
-		if out, ok := s.answers.answer(args); ok {
-			_, err := io.WriteString(interp.HandlerCtx(ctx).Stdout, out+"\n")
-			return err
+		if a, ok := s.answers.answer(args); ok {
+			return a.give(interp.HandlerCtx(ctx).Stdout)
 		}
 		if s.host {
 			return next(ctx, args)

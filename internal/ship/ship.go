@@ -1,5 +1,5 @@
 // Package ship reads what a user wrote about a service (a sailor .conf, a
-// folder with one, a single program) into a Ship: what goes in, what is
+// Dockerfile or SMOLerfile, a folder with one, a single program) into a Ship: what goes in, what is
 // started, and what it needs. It builds nothing.
 package ship
 
@@ -22,6 +22,11 @@ type Ship struct {
 	Services []string `json:"services,omitempty"` // rc.d names, each <name>=YES in rc.conf
 	IP       []IP     `json:"ip,omitempty"`
 	Hooks    Hooks    `json:"hooks,omitzero"`
+
+	Sets    []string `json:"sets,omitempty"`    // NetBSD sets, besides those of From: "base", "comp:/usr/bin/strip"
+	Release string   `json:"release,omitempty"` // of the guest's system, "10.1"; "": the newest that is known
+	Also    []string `json:"also,omitempty"`    // files or globs of the guest's system that dlopen needs
+	Prune   bool     `json:"prune,omitempty"`   // leave out what nothing reaches
 
 	Overlays []Overlay `json:"overlays,omitempty"` // host folders copied over the files, in this order
 	Programs []Program `json:"programs,omitempty"` // host programs copied in

@@ -1,6 +1,10 @@
 package ship
 
-import "github.com/fakecracker/fakecracker/internal/image"
+import (
+	"github.com/moby/buildkit/frontend/dockerfile/parser"
+
+	"github.com/fakecracker/fakecracker/internal/image"
+)
 
 // A Stage is one FROM of a Dockerfile or SMOLerfile and what follows it, as
 // written. Evaluate turns it into steps once the configuration of what it
@@ -9,8 +13,12 @@ type Stage struct {
 	Name string `json:"name,omitempty"` // AS name, else empty; others name it by its index, too
 	From From   `json:"from"`
 	Line int    `json:"line"`
+	File string `json:"file,omitempty"` // as Instruction.File
 
 	Instructions []Instruction `json:"instructions,omitempty"`
+
+	def   *definition // what it shares with the other stages
+	index int         // among them
 }
 
 // From is what a stage builds on. Exactly one of the fields is set, besides
@@ -31,7 +39,8 @@ type Instruction struct {
 	Text string `json:"text"`           // "COPY nginx.conf /etc/", in one line
 	File string `json:"file,omitempty"` // where it stands, if INCLUDE brought it from another file
 
-	node any // what the parser made of it
+	node   *parser.Node // what the parser made of it
+	escape rune         // of the file that it stands in
 }
 
 // A Step is an instruction, or a part of a sailor definition, that is ready

@@ -2,9 +2,7 @@ package ship
 
 import (
 	"errors"
-	"fmt"
 	"io"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -71,6 +69,17 @@ func literal(w *syntax.Word) (string, bool) {
 
 // environment splits "A=1 B='x y'".
 func environment(s string) ([]string, error) {
+	env, err := assignmentWords(s)
+	for _, kv := range env {
+		if name, _, _ := strings.Cut(kv, "="); !syntax.ValidName(name) {
+			return nil, errors.New("not a list of K=V")
+		}
+	}
+	return env, err
+}
+
+// assignmentWords splits words of K=V, whose names may be anything.
+func assignmentWords(s string) ([]string, error) {
 	f, err := parse([]byte(": "+s), "")
 	if err != nil {
 		return nil, err
@@ -85,7 +94,7 @@ func environment(s string) ([]string, error) {
 	var env []string
 	for _, w := range call.Args[1:] {
 		kv, ok := literal(w)
-		if name, _, has := strings.Cut(kv, "="); !ok || !has || !syntax.ValidName(name) {
+		if name, _, has := strings.Cut(kv, "="); !ok || !has || name == "" {
 			return nil, errors.New("not a list of K=V")
 		}
 		env = append(env, kv)
@@ -93,19 +102,18 @@ func environment(s string) ([]string, error) {
 	return env, nil
 }
 
-// ports reads "80 443/tcp".
-func ports(s string) ([]uint16, error) {
-	var all []uint16
+// ports reads "80 443/tcp 53/udp 8000-8010".
+func ports(s string, tcp, udp *[]uint16) error {
 	for _, word := range strings.Fields(s) {
-		n, err := strconv.ParseUint(strings.TrimSuffix(word, "/tcp"), 10, 16)
-		if err != nil || n == 0 {
-			return nil, fmt.Errorf("%q is not a TCP port (1 to 65535)", word)
+		r, err := parseRange(word)
+		if err != nil {
+			return err
 		}
-		if !slices.Contains(all, uint16(n)) {
-			all = append(all, uint16(n))
+		if err := r.addTo(tcp, udp); err != nil {
+			return err
 		}
 	}
-	return all, nil
+	return nil
 }
 
 // size reads a number of bytes with K, M or G (powers of 1024) behind it,

@@ -16,7 +16,10 @@ var (
 		"shipname", "shippath", "services", "packages", "shipbins", "sync_dirs", "ro_mounts", "rw_mounts",
 		"run_at_build", "run_at_start", "run_at_stop", "run_at_status", "run_at_destroy", "debug",
 	}
-	ourVariables = []string{"program", "cmd", "env", "user", "workdir", "expose", "memory", "guest"}
+	ourVariables = []string{
+		"program", "cmd", "env", "user", "workdir", "expose", "memory", "guest", "entrypoint", "volumes", "publish",
+		"healthcheck", "stopsignal", "labels", "sets", "release", "also", "prune",
+	}
 )
 
 func isKnown(name string) bool {

@@ -1,0 +1,232 @@
+package ship
+
+import (
+	"errors"
+	"fmt"
+	"path"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/moby/buildkit/frontend/dockerfile/instructions"
+	"github.com/moby/patternmatcher"
+)
+
+// copy takes a COPY.
+func (e *evaluator) copy(cmd *instructions.CopyCommand) (Step, error) {
+	c := &Copy{Parents: cmd.Parents}
+	if err := e.fillCopy(c, cmd.SourcesAndDest, cmd.Chown, cmd.Chmod, cmd.ExcludePatterns); err != nil {
+		return Step{}, err
+	}
+	from, err := e.words().one(cmd.From)
+	if err != nil {
+		return Step{}, err
+	}
+	if err := e.copyFrom(c, from); err != nil {
+		return Step{}, err
+	}
+	c.Fetch = e.def.smol && from == "" // smolBSD's COPY is its ADD
+	if err := e.sources(c); err != nil {
+		return Step{}, err
+	}
+	return Step{Copy: c}, nil
+}
+
+// add takes an ADD.
+func (e *evaluator) add(cmd *instructions.AddCommand) (Step, error) {
+	c := &Copy{Fetch: true, Unpack: cmd.Unpack == nil || *cmd.Unpack}
+	if err := e.fillCopy(c, cmd.SourcesAndDest, cmd.Chown, cmd.Chmod, cmd.ExcludePatterns); err != nil {
+		return Step{}, err
+	}
+	if err := e.sources(c); err != nil {
+		return Step{}, err
+	}
+	addresses := 0
+	for _, s := range c.Sources {
+		if isAddress(s) {
+			addresses++
+		}
+	}
+	if cmd.Unpack != nil && *cmd.Unpack && addresses > 0 {
+		return Step{}, errors.New("ADD --unpack of an address is not supported: unpack it by a RUN")
+	}
+	var err error
+	if c.Checksum, err = e.words().one(cmd.Checksum); err != nil || c.Checksum == "" {
+		return Step{Copy: c}, err
+	}
+	if len(c.Sources) != 1 || addresses != 1 || len(c.Inline) > 0 {
+		return Step{}, errors.New("ADD --checksum is for one address")
+	}
+	if !checksum.MatchString(c.Checksum) {
+		return Step{}, fmt.Errorf("ADD --checksum=%s: want sha256: (or sha512:) and the digest in hexadecimal", quoted(c.Checksum))
+	}
+	return Step{Copy: c}, nil
+}
+
+var (
+	checksum = regexp.MustCompile(`^(sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128})$`)
+	octal    = regexp.MustCompile(`^[0-7]{1,5}$`)
+	symbolic = regexp.MustCompile(`^[ugoa]*([-+=][rwxXstugo]*)+(,[ugoa]*([-+=][rwxXstugo]*)+)*$`)
+	git      = regexp.MustCompile(`^(git://|ssh://|git@[^/]+:|[^ ]+\.git(#.*)?$|https?://[^ ]+\.git(#.*)?$)`)
+)
+
+// fillCopy fills in what COPY and ADD have in common.
+func (e *evaluator) fillCopy(c *Copy, sd instructions.SourcesAndDest, chown, chmod string, exclude []string) error {
+	w := e.words()
+	var err error
+	if c.Chown, err = w.one(chown); err != nil {
+		return err
+	}
+	if strings.ContainsAny(c.Chown, " \t\n/") || strings.HasPrefix(c.Chown, ":") {
+		return fmt.Errorf("--chown=%s: want user or user:group, names or numbers", quoted(c.Chown))
+	}
+	if c.Chmod, err = w.one(chmod); err != nil {
+		return err
+	}
+	if c.Chmod != "" && !octal.MatchString(c.Chmod) && !symbolic.MatchString(c.Chmod) {
+		return fmt.Errorf("--chmod=%s: want an octal mode such as 0755, or one such as u=rwx,go=rx", quoted(c.Chmod))
+	}
+	for _, pattern := range exclude {
+		p, err := w.one(pattern)
+		if err != nil {
+			return err
+		}
+		c.Exclude = append(c.Exclude, p)
+	}
+	if _, err := patternmatcher.New(c.Exclude); err != nil {
+		return fmt.Errorf("--exclude: %w", err)
+	}
+	for _, source := range sd.SourcePaths {
+		s, err := w.one(source)
+		if err != nil {
+			return err
+		}
+		c.Sources = append(c.Sources, s)
+	}
+	if err := e.inline(c, sd.SourceContents); err != nil {
+		return err
+	}
+	return e.dest(c, sd.DestPath)
+}
+
+// inline takes the heredocs.
+func (e *evaluator) inline(c *Copy, contents []instructions.SourceContent) error {
+	for _, content := range contents {
+		data := content.Data
+		if content.Expand {
+			w := e.words()
+			w.raw = true
+			var err error
+			if data, err = w.one(data); err != nil {
+				return err
+			}
+		}
+		if strings.Contains(content.Path, "/") || content.Path == "." || content.Path == ".." {
+			return fmt.Errorf("<<%s: the name of a file is wanted", content.Path)
+		}
+		c.Inline = append(c.Inline, Inline{Name: content.Path, Data: data})
+	}
+	return nil
+}
+
+// dest makes the destination absolute. It stays a folder where it is written
+// as one.
+func (e *evaluator) dest(c *Copy, word string) error {
+	dest, err := e.words().one(word)
+	if err != nil {
+		return err
+	}
+	if dest == "" {
+		return fmt.Errorf("%s: the destination %s is empty", e.in.verb(), word)
+	}
+	if err := e.plain(e.in.verb(), dest); err != nil {
+		return err
+	}
+	folder := strings.HasSuffix(dest, "/") || path.Base(dest) == "." || path.Base(dest) == ".."
+	if c.Dest = e.absolute(dest); folder && c.Dest != "/" {
+		c.Dest += "/"
+	}
+	if len(c.Sources)+len(c.Inline) > 1 && !folder {
+		return fmt.Errorf("%s of several files: the destination is a folder, write %s/", e.in.verb(), dest)
+	}
+	return nil
+}
+
+// copyFrom resolves --from.
+func (e *evaluator) copyFrom(c *Copy, from string) error {
+	if from == "" {
+		return nil
+	}
+	if len(c.Inline) > 0 {
+		return errors.New("COPY --from with <<: the text stands here, not there")
+	}
+	i, ok := e.def.stage(from)
+	if !ok {
+		c.From = from
+		if _, err := strconv.Atoi(from); err == nil || strings.ContainsAny(from, " \t$,") {
+			return fmt.Errorf("COPY --from=%s: no such stage, nor a name of an image", quoted(from))
+		}
+		return nil
+	}
+	if i >= e.stage.index {
+		return fmt.Errorf("COPY --from=%s: only an earlier stage can be copied from", from)
+	}
+	c.From, c.Stage = strconv.Itoa(i), true
+	return nil
+}
+
+// sources checks what is copied, and makes it relative to the context or, in
+// another tree, absolute.
+func (e *evaluator) sources(c *Copy) error {
+	for i, s := range c.Sources {
+		if err := e.plain(e.in.verb(), s); err != nil {
+			return err
+		}
+		switch {
+		case s == "":
+			return fmt.Errorf("%s: a source is empty", e.in.verb())
+		case isAddress(s) && git.MatchString(s), c.Fetch && git.MatchString(s) && !path.IsAbs(s) && strings.Contains(s, ":"):
+			return fmt.Errorf("%s of a git repository is not supported: clone it, then COPY it", e.in.verb())
+		case isAddress(s) && c.Fetch:
+			continue
+		case isAddress(s):
+			return fmt.Errorf("COPY %s: COPY takes no addresses, ADD does", s)
+		case c.From != "":
+			c.Sources[i] = tidy("/"+s, c.Parents)
+			continue
+		}
+		local := e.fromContext(s)
+		if local != "." && strings.HasPrefix(path.Clean(local)+"/", "../") {
+			return fmt.Errorf("%s %s: it is outside of the build context: copy it in there, or build with a folder above as context", e.in.verb(), s)
+		}
+		c.Sources[i] = tidy(local, c.Parents)
+	}
+	return nil
+}
+
+// tidy cleans a path, but for the /./ that --parents gives a meaning.
+func tidy(p string, parents bool) string {
+	if parents {
+		return p
+	}
+	return path.Clean(p)
+}
+
+// fromContext makes a source relative to the build context. In smolBSD's
+// build the context is /mnt.
+func (e *evaluator) fromContext(s string) string {
+	if e.def.smol {
+		if below, ok := strings.CutPrefix(s, "/mnt/"); ok {
+			e.note(fmt.Sprintf("%s %s: smolBSD has the build context at /mnt: %s of the context is taken", e.in.verb(), s, below))
+			s = below
+		}
+	}
+	if s = strings.TrimLeft(s, "/"); s == "" {
+		return "."
+	}
+	return s
+}
+
+func isAddress(s string) bool {
+	return strings.HasPrefix(s, "http://") || strings.HasPrefix(s, "https://")
+}

@@ -1,0 +1,387 @@
+package ship
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/fakecracker/fakecracker/internal/image"
+)
+
+// goldenShip is a ship, and what its last stage does.
+type goldenShip struct {
+	Ship       Ship
+	Evaluation Evaluation
+}
+
+// summarized takes out of each step what the step before has, too.
+func summarized(ev Evaluation) Evaluation {
+	for i := range ev.Steps {
+		ev.Steps[i].Config = image.Config{}
+		if r := ev.Steps[i].Run; r != nil && i < len(ev.Steps)-1 {
+			r.Env = nil
+		}
+	}
+	return ev
+}
+
+// evaluateLast evaluates the ship's last stage on an empty base.
+func evaluateLast(t testing.TB, s Ship) Evaluation {
+	t.Helper()
+	ev, err := s.Stages[len(s.Stages)-1].Evaluate(image.Config{}, s.Guest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ev
+}
+
+func TestDockerGolden(t *testing.T) {
+	for _, path := range []string{
+		"testdata/docker/Dockerfile", "testdata/smol/SMOLerfile.caddy", "testdata/smol/Dockerfile.web",
+		"testdata/smol/SMOLerfile.ttyd", "testdata/smol/shell.smol",
+	} {
+		t.Run(filepath.Base(path), func(t *testing.T) {
+			s, err := Load(t.Context(), path, Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			golden(t, path+".golden", "testdata", goldenShip{s, summarized(evaluateLast(t, s))})
+		})
+	}
+}
+
+// definition writes a definition under a name of docker's or smolBSD's.
+func definitionFile(t testing.TB, name, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// evaluated loads a definition and evaluates its last stage.
+func evaluated(t *testing.T, name, text string, base image.Config) Evaluation {
+	t.Helper()
+	s, err := Load(t.Context(), definitionFile(t, name, text), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ev, err := s.Stages[len(s.Stages)-1].Evaluate(base, s.Guest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ev
+}
+
+// Each of what smolBSD's converter gets wrong comes out right.
+func TestSmolFaults(t *testing.T) {
+	tests := []struct {
+		name, text string
+		got        func(Evaluation) any
+		want       any
+	}{
+		{
+			"a CMD that is a list is one", "FROM base,etc\nCMD [\"nginx\", \"-g\", \"daemon off;\"]\n",
+			func(ev Evaluation) any { return ev.Config.Cmd },
+			[]string{"nginx", "-g", "daemon off;"},
+		},
+		{
+			"the last CMD and ENTRYPOINT hold", "FROM base,etc\nENTRYPOINT [\"a\"]\nCMD [\"1\"]\nENTRYPOINT [\"b\"]\nCMD [\"2\"]\n",
+			func(ev Evaluation) any { return ev.Config.Args() },
+			[]string{"b", "2"},
+		},
+		{
+			"--chown and --chmod are their COPY's", "FROM base,etc\nCOPY --chown=www --chmod=600 a /a\nCOPY b /b\n",
+			func(ev Evaluation) any { return *ev.Steps[1].Copy },
+			Copy{Sources: []string{"b"}, Dest: "/b", Fetch: true},
+		},
+		{
+			"--exclude is its COPY's", "FROM base,etc\nCOPY --exclude=x a /a\nCOPY b /b\n",
+			func(ev Evaluation) any { return ev.Steps[1].Copy.Exclude }, []string(nil),
+		},
+		{
+			"an EXPOSE doesn't repeat the mapping before it", "FROM base,etc\nEXPOSE 8080:80\nEXPOSE 22\n",
+			func(ev Evaluation) any { return ev.Config.Publish },
+			[]string{"8080:80"},
+		},
+		{
+			"an EXPOSE exposes the guest's port", "FROM base,etc\nEXPOSE 8080:80\nEXPOSE 22\n",
+			func(ev Evaluation) any { return ev.Config.Expose },
+			[]uint16{80, 22},
+		},
+		{
+			"what is published is so once", "FROM base,etc\nLABEL publish=\"8080:80,2222:22\"\nEXPOSE 80\nEXPOSE 22\n",
+			func(ev Evaluation) any { return ev.Config.Publish },
+			[]string{"8080:80", "2222:22"},
+		},
+		{
+			"COPY takes from the context", "FROM base,etc\nCOPY etc/rc ./sub/../x y/\n",
+			func(ev Evaluation) any { return ev.Steps[0].Copy.Sources },
+			[]string{"etc/rc", "x"},
+		},
+		{
+			"COPY takes from the context by the builder's path, too", "FROM base,etc\nCOPY /mnt/etc/rc /etc/rc\n",
+			func(ev Evaluation) any { return ev.Steps[0].Copy.Sources },
+			[]string{"etc/rc"},
+		},
+		{
+			"several stages", "FROM base,etc AS one\nRUN make\nFROM scratch\nCOPY --from=one /a /b\n",
+			func(ev Evaluation) any { return *ev.Steps[0].Copy },
+			Copy{From: "0", Stage: true, Sources: []string{"/a"}, Dest: "/b"},
+		},
+		{
+			"HEALTHCHECK", "FROM base,etc\nHEALTHCHECK --retries=2 CMD true\n",
+			func(ev Evaluation) any { return *ev.Config.Health },
+			image.Health{Test: []string{"CMD-SHELL", "true"}, Retries: 2},
+		},
+		{
+			"STOPSIGNAL", "FROM base,etc\nSTOPSIGNAL 30\n",
+			func(ev Evaluation) any { return ev.Config.StopSignal }, "SIGUSR1",
+		},
+		{
+			"several LABELs of a line", "FROM base,etc\nLABEL imgsize=64 version=2 mountro=y\n",
+			func(ev Evaluation) any {
+				return []any{ev.Config.DiskSize, ev.Config.ReadOnly, ev.Config.Labels["version"]}
+			},
+			[]any{int64(64 << 20), true, "2"},
+		},
+		{
+			"leading blanks in a here-document", "FROM base,etc\nRUN <<EOF\nif true; then\n\tx\nfi\nEOF\n",
+			func(ev Evaluation) any { return ev.Steps[0].Run.Args[2] }, "if true; then\n\tx\nfi\n",
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			ev := evaluated(t, "SMOLerfile.x", tt.text, image.Config{})
+			if diff := cmp.Diff(tt.want, tt.got(ev)); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// What all of smolBSD's definitions rely on.
+func TestSmolRun(t *testing.T) {
+	const head = "FROM base,etc\nARG A=one\nENV B='two three' V=1.2.3\n"
+	tests := []struct{ name, run, want string }{
+		{"variables", "RUN echo $A ${B}", "echo one two three"},
+		{"in single quotes", "RUN echo '$A'", "echo 'one'"},
+		{"others are the guest's", "RUN for x in $A; do echo $x ${x%.c} $1 $; done", "for x in one; do echo $x ${x%.c} $1 $; done"},
+		{"a backslash is eaten", "RUN echo '\\$A \\\\$A' \\`date\\`", "echo '$A \\one' `date`"},
+		{"others stay", `RUN printf 'a\n\t"b\"'`, `printf 'a\n\t"b\"'`},
+		{"suffixes", "RUN echo ${V%%.*} ${V#1.} ${NONE:-$A}", "echo 1 2.3 ${NONE:-one}"},
+		{"what only a shell knows", "RUN echo ${#A}", "echo ${#A}"},
+		{"commands are the guest's", "RUN echo $(uname -m) $A", "echo $(uname -m) one"},
+		{"a list", `RUN ["echo", "$A", "\\$A"]`, ""},
+		{"a tag without a blank before it", "RUN cat >f<<E\n\\$x $A\nE\n", "cat >f <<E\n$x one\nE"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			ev := evaluated(t, "SMOLerfile", head+tt.run+"\n", image.Config{})
+			run := ev.Steps[len(ev.Steps)-1].Run
+			want := []string{"/bin/sh", "-c", tt.want}
+			if tt.want == "" {
+				want = []string{"echo", "$A", `\$A`}
+			}
+			if diff := cmp.Diff(want, run.Args); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// A Dockerfile's RUN is the guest's shell's, to the letter.
+func TestDockerRun(t *testing.T) {
+	ev := evaluated(t, "Dockerfile", "FROM base,etc\nARG A=one\nENV B=two\nRUN echo '$A' \\$B\n", image.Config{Env: []string{"PATH=/bin"}})
+	want := Run{
+		Args: []string{"/bin/sh", "-c", `echo '$A' \$B`}, Shell: true, Env: []string{"PATH=/bin", "A=one", "B=two"},
+	}
+	if diff := cmp.Diff(want, *ev.Steps[2].Run); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"PATH=/bin", "B=two"}, ev.Config.Env); diff != "" {
+		t.Errorf("the configuration has no ARG (-want +got):\n%s", diff)
+	}
+}
+
+func TestIsSmol(t *testing.T) {
+	for _, tt := range []struct {
+		name, text string
+		want       bool
+	}{
+		{"SMOLerfile", "", true},
+		{"SMOLerfile.web", "", true},
+		{"web.smol", "", true},
+		{"Dockerfile", "FROM base,etc\n", false},
+		{"Dockerfile", "FROM base,etc\nLABEL smolbsd.service=x\n", true},
+		{"Dockerfile", "FROM base,etc\nLABEL service=x\n", true},
+		{"Dockerfile", "FROM debian\nLABEL service=x\n", false},
+		{"Dockerfile", "FROM debian\nINCLUDE x\n", true},
+		{"Dockerfile", "FROM debian\nRUN echo INCLUDE LABEL smolbsd.x\n", false},
+	} {
+		if got := isSmol(tt.name, []byte(tt.text)); got != tt.want {
+			t.Errorf("isSmol(%s, %q) = %v", tt.name, tt.text, got)
+		}
+	}
+}
+
+func TestFrom(t *testing.T) {
+	tests := []struct {
+		from string
+		want From
+	}{
+		{"scratch", From{Scratch: true}},
+		{"base", From{Sets: []string{"base"}}},
+		{"base,etc,", From{Sets: []string{"base", "etc"}}},
+		{"base.tar.xz,etc.tgz,kern-GENERIC.tgz", From{Sets: []string{"base", "etc", "kern-GENERIC"}}},
+		{"comp:/usr/bin/strip,comp:./usr/libexec/*", From{Sets: []string{"comp:/usr/bin/strip", "comp:/usr/libexec/*"}}},
+		{"./sets/base.tar.xz:/bin/sh", From{Sets: []string{"./sets/base.tar.xz:/bin/sh"}}},
+		{"base:10.1", From{Image: "base:10.1"}},
+		{"build-amd64.img", From{Disk: "build-amd64.img"}},
+		{"earlier", From{Stage: "0"}},
+		{"EARLIER", From{Stage: "0"}},
+		{"0", From{Stage: "0"}},
+		{"1", From{Image: "1"}},
+		{"registry.example.org:5000/a/b:tag@sha256:00", From{Image: "registry.example.org:5000/a/b:tag@sha256:00"}},
+		{"--platform=netbsd/386 base", From{Sets: []string{"base"}, Guest: image.Guest{OS: "netbsd", Arch: "i386"}}},
+		{"--platform=linux/amd64 debian", From{Image: "debian", Guest: image.Guest{OS: "linux", Arch: "amd64"}}},
+		{"--platform=$TARGETPLATFORM ${NAME:-debian}", From{Image: "debian", Guest: image.Guest{OS: "linux", Arch: "i386"}}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.from, func(t *testing.T) {
+			s, err := Load(t.Context(), definitionFile(t, "Dockerfile", "ARG NAME\nFROM scratch AS earlier\nFROM "+tt.from+"\n"), Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tt.want, s.Stages[1].From); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// A variable means what docker says it means.
+func TestScope(t *testing.T) {
+	tests := []struct{ name, text, want string }{
+		{"default", "ARG A=1\nLABEL l=$A", "1"},
+		{"a build argument is stronger", "ARG GIVEN=1\nLABEL l=$GIVEN", "given"},
+		{"a build argument without ARG", "LABEL l=$GIVEN", ""},
+		{"from before FROM, if asked for", "ARG GLOBAL\nLABEL l=$GLOBAL", "global"},
+		{"from before FROM, not asked for", "LABEL l=$GLOBAL", ""},
+		{"the last of ENV and ARG", "ARG A=1\nENV A=2\nLABEL l=$A", "2"},
+		{"before the ARG", "LABEL l=$A\nARG A=1", ""},
+		{"the base's", "LABEL l=$BASE", "base"},
+		{"an ENV sees what was before it", "ENV A=1\nENV A=2 B=$A\nLABEL l=$B", "1"},
+		{"another ARG", "ARG A=1\nARG B=x$A\nLABEL l=$B", "x1"},
+		{"default by :-", "LABEL l=${A:-d}${BASE:+set}${A:+set}", "dset"},
+		{"escaped", `LABEL l=\$BASE'$BASE'"$BASE"`, "$BASE$BASEbase"},
+		{"platform", "ARG TARGETARCH TARGETOS\nLABEL l=$TARGETOS/$TARGETARCH", "netbsd/amd64"},
+		{"another escape", "LABEL l=`$BASE", "`base"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			path := definitionFile(t, "Dockerfile", "ARG GLOBAL=global\nFROM base,etc\n"+tt.text+"\n")
+			s, err := Load(t.Context(), path, Options{BuildArgs: map[string]string{"GIVEN": "given"}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			ev, err := s.Stages[0].Evaluate(image.Config{Env: []string{"BASE=base"}}, image.Guest{OS: "netbsd", Arch: "amd64"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := ev.Config.Labels["l"]; got != tt.want {
+				t.Errorf("%q; want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestEscapeDirective(t *testing.T) {
+	ev := evaluated(t, "Dockerfile", "# escape=`\nFROM base,etc\nENV A=1\nLABEL l=`$A\\$A `\n  m=2\n", image.Config{})
+	if diff := cmp.Diff(map[string]string{"l": `$A\1`, "m": "2"}, ev.Config.Labels); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// Configuration of the base goes on, but for a CMD under a new ENTRYPOINT.
+func TestBaseConfig(t *testing.T) {
+	base := image.Config{
+		Entrypoint: []string{"e"}, Cmd: []string{"c"}, WorkDir: "/w", User: "u", Env: []string{"PATH=/p", "A=1"},
+		Expose: []uint16{80}, Labels: map[string]string{"k": "v"}, Health: &image.Health{Test: []string{"CMD", "x"}},
+	}
+	ev := evaluated(t, "Dockerfile", "FROM other\nENV A=2\nENTRYPOINT [\"n\"]\nWORKDIR sub\nEXPOSE 81 80\nLABEL k=w\nHEALTHCHECK NONE\n", base)
+	want := image.Config{
+		Entrypoint: []string{"n"}, WorkDir: "/w/sub", User: "u", Env: []string{"PATH=/p", "A=2"},
+		Expose: []uint16{80, 81}, Labels: map[string]string{"k": "w"}, Health: &image.Health{Test: []string{"NONE"}},
+	}
+	if diff := cmp.Diff(want, ev.Config, cmpopts.EquateEmpty()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if base.Labels["k"] != "v" || base.Env[1] != "A=1" || ev.Steps[0].Config.Labels["k"] != "v" || ev.Steps[0].Config.WorkDir != "/w" {
+		t.Errorf("an instruction changed what was before it: %v, %+v", base, ev.Steps[0].Config)
+	}
+}
+
+func TestTargetAndNames(t *testing.T) {
+	path := definitionFile(t, "Dockerfile.web", "FROM scratch AS one\nLABEL a=1\nFROM one AS two\nFROM two\n")
+	for target, want := range map[string]int{"": 3, "one": 1, "TWO": 2, "1": 2} {
+		s, err := Load(t.Context(), path, Options{Target: target})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(s.Stages) != want || s.Name != "web" || s.Config.Labels["a"] != "1" {
+			t.Errorf("target %q: %d stages of %s, labels %v; want %d", target, len(s.Stages), s.Name, s.Config.Labels, want)
+		}
+	}
+	_, err := Load(t.Context(), path, Options{Target: "three"})
+	if want := path + `: no stage "three" (it has one, two)`; err == nil || err.Error() != want {
+		t.Errorf("error %v; want %s", err, want)
+	}
+}
+
+// Of several definitions one is taken, and said; -f takes another.
+func TestFolderWithSeveral(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"ship.conf": "shipname=conf\n", "Dockerfile": "FROM scratch\nLABEL a=1\n", "SMOLerfile": "FROM base,etc\nLABEL service=smol\n",
+		"other": "# a Dockerfile by its text\nFROM scratch\n",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for file, want := range map[string]string{"": "conf", "SMOLerfile": "smol", filepath.Join(dir, "Dockerfile"): filepath.Base(dir), "other": filepath.Base(dir)} {
+		s, err := Load(t.Context(), dir, Options{File: file})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s.Name != nameOf(want) || file != "" && s.Context != dir {
+			t.Errorf("-f %q: %s in %s; want %s", file, s.Name, s.Context, want)
+		}
+		if said := strings.Contains(strings.Join(s.Notes, "\n"), "ship.conf is used, not the Dockerfile or SMOLerfile beside it"); said != (file == "") {
+			t.Errorf("-f %q: notes %q", file, s.Notes)
+		}
+	}
+}
+
+func TestIgnoreOfDefinition(t *testing.T) {
+	path := definitionFile(t, "web.Dockerfile", "FROM scratch\n")
+	dir := filepath.Dir(path)
+	for name, text := range map[string]string{".dockerignore": "a\n", "web.Dockerfile.dockerignore": "b\n"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s, err := Load(t.Context(), path, Options{})
+	if err != nil || s.Name != "web" {
+		t.Fatalf("%+v, %v", s, err)
+	}
+	if diff := cmp.Diff([]string{"b"}, s.Ignore); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
