@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -25,18 +26,21 @@ func initProcess(args []string) error {
 	signals := make(chan os.Signal, 16)
 	signal.Notify(signals, unix.SIGHUP, unix.SIGINT, unix.SIGTERM, unix.SIGTSTP, unix.SIGUSR1, unix.SIGUSR2)
 	if slices.Contains(args, "-s") {
-		runOnConsole("/bin/sh")
+		singleUser()
 	}
-	if err := runOnConsole("/bin/sh", "/etc/rc"); err != nil {
+	var failed *exec.ExitError
+	err := runOnConsole("/bin/sh", "/etc/rc")
+	// One that a signal ended is the work of halt(8).
+	if err != nil && (!errors.As(err, &failed) || failed.Exited()) {
 		fmt.Fprintln(os.Stderr, "init: /etc/rc:", err)
-		runOnConsole("/bin/sh")
+		singleUser()
 	}
 	for {
 		reap()
 		select {
 		case s := <-signals:
 			if s == unix.SIGINT {
-				end(rbAutoboot, false)
+				_ = end(rbAutoboot, false)
 			}
 		case <-time.After(time.Second):
 		}
@@ -70,6 +74,13 @@ func runOnConsole(argv ...string) error {
 	c.Stdin, c.Stdout, c.Stderr = os.Stdin, os.Stdout, os.Stderr
 	c.Env = []string{"PATH=/sbin:/bin:/usr/sbin:/usr/bin"}
 	return c.Run()
+}
+
+// singleUser lets the console's user do what is needed.
+func singleUser() {
+	if err := runOnConsole("/bin/sh"); err != nil {
+		fmt.Fprintln(os.Stderr, "init: /bin/sh:", err)
+	}
 }
 
 // reap waits for all that have ended: orphans become init's children.

@@ -147,8 +147,12 @@ func longMode(m fs.FileMode) string {
 		mode   fs.FileMode
 		letter byte
 	}{
-		{fs.ModeDir, 'd'}, {fs.ModeSymlink, 'l'}, {fs.ModeNamedPipe, 'p'}, {fs.ModeSocket, 's'},
-		{fs.ModeCharDevice, 'c'}, {fs.ModeDevice, 'b'},
+		{fs.ModeDir, 'd'},
+		{fs.ModeSymlink, 'l'},
+		{fs.ModeNamedPipe, 'p'},
+		{fs.ModeSocket, 's'},
+		{fs.ModeCharDevice, 'c'},
+		{fs.ModeDevice, 'b'},
 	}
 	text := []byte("-rwxrwxrwx")
 	for _, k := range kinds {

@@ -73,7 +73,7 @@ func commands() map[string]command {
 		"chroot": chroot, "cksum": cksum, "cp": cp, "dirname": dirName, "echo": echo, "env": env,
 		"false": func([]string) error { return exit(1) }, "grep": grep, "groupadd": groupadd, "head": head,
 		"id": id, "kill": kill, "ln": ln, "logger": logger, "ls": ls, "mkdir": mkdir, "mv": mv, "nc": nc,
-		"nologin": nologin, "printf": printf, "pwd": pwd, "pwd_mkdb": pwdMkdb, "rm": rm, "rmdir": rmdir,
+		"nologin": nologin, "printf": printf, "pwd": pwd, "pwd_mkdb": pwdMkdb, "rm": rm, "rmdir": rmdir, "sed": sed,
 		"sh": sh, "sha256": sha256Sum, "sleep": sleep, "sort": sortLines, "su": su, "sync": syncDisks,
 		"tail": tail, "test": test, "touch": touch, "true": func([]string) error { return nil },
 		"useradd": useradd, "wc": wc, "whoami": whoami,

@@ -180,8 +180,13 @@ func listMounts() error {
 			flag uint32
 			word string
 		}{
-			{unix.MNT_RDONLY, "read-only"}, {unix.MNT_NOATIME, "noatime"}, {unix.MNT_NOSUID, "nosuid"},
-			{unix.MNT_NODEV, "nodev"}, {unix.MNT_NOEXEC, "noexec"}, {unix.MNT_LOG, "log"}, {unix.MNT_LOCAL, "local"},
+			{unix.MNT_RDONLY, "read-only"},
+			{unix.MNT_NOATIME, "noatime"},
+			{unix.MNT_NOSUID, "nosuid"},
+			{unix.MNT_NODEV, "nodev"},
+			{unix.MNT_NOEXEC, "noexec"},
+			{unix.MNT_LOG, "log"},
+			{unix.MNT_LOCAL, "local"},
 		} {
 			if uint32(m.Flag)&f.flag != 0 {
 				words = append(words, f.word)

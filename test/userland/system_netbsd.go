@@ -105,8 +105,12 @@ func uname(args []string) error {
 		return err
 	}
 	parts := []struct{ letter, name string }{
-		{"s", "kern.ostype"}, {"n", "kern.hostname"}, {"r", "kern.osrelease"}, {"v", "kern.version"},
-		{"m", "hw.machine"}, {"p", "hw.machine_arch"},
+		{"s", "kern.ostype"},
+		{"n", "kern.hostname"},
+		{"r", "kern.osrelease"},
+		{"v", "kern.version"},
+		{"m", "hw.machine"},
+		{"p", "hw.machine_arch"},
 	}
 	var words []string
 	for _, p := range parts {

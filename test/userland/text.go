@@ -81,8 +81,43 @@ func grep(args []string) error {
 	return nil
 }
 
+// sed is sed(1) of one command: -n "/RE/p".
+func sed(args []string) error {
+	o, err := getopt(args, "n")
+	if err != nil {
+		return err
+	}
+	if err := o.want(1, -1); err != nil {
+		return err
+	}
+	pattern, ok := strings.CutSuffix(o.rest[0], "/p")
+	if pattern, ok = strings.CutPrefix(pattern, "/"); !ok || !o.has('n') {
+		return errors.New(`only -n "/RE/p" is known`)
+	}
+	re, err := regexp.Compile(pattern)
+	if err != nil {
+		return err
+	}
+	return lines(o.rest[1:], func(_, line string) {
+		if re.MatchString(line) {
+			fmt.Println(line)
+		}
+	})
+}
+
+// count is args with "-3", as head and tail have it, written "-n3".
+func count(args []string) []string {
+	args = slices.Clone(args)
+	for i, a := range args {
+		if n, ok := strings.CutPrefix(a, "-"); ok && n != "" && strings.Trim(n, "0123456789") == "" {
+			args[i] = "-n" + n
+		}
+	}
+	return args
+}
+
 func head(args []string) error {
-	o, err := getopt(args, "n:")
+	o, err := getopt(count(args), "n:")
 	if err != nil {
 		return err
 	}
@@ -160,7 +195,7 @@ const poll = 100 * time.Millisecond
 
 // tail is tail(1) of one file: its last lines, and with -f what is added.
 func tail(args []string) error {
-	o, err := getopt(args, "fFn:")
+	o, err := getopt(count(args), "fFn:")
 	if err != nil {
 		return err
 	}
