@@ -225,6 +225,31 @@ func sum(b []byte) {
 	copy(b[148:156], fmt.Sprintf("%06o\x00 ", n))
 }
 
+// gnuSparse is of GNU tar: a file of 100 KiB with one byte that is not zero.
+func gnuSparse(t testing.TB) []byte {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join("testdata", "gnu-sparse.tar"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func TestReadTarFillsHoles(t *testing.T) {
+	want := make([]byte, 100<<10)
+	want[50000] = 'x'
+	err := ReadTar(t.Context(), bytes.NewReader(gnuSparse(t)), Limits{}, func(e tree.Entry, body io.Reader) error {
+		got, err := io.ReadAll(body)
+		if e.Path != "/holes" || e.Type != tree.File || !bytes.Equal(got, want) {
+			t.Errorf("%+v, %d bytes", e, len(got))
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
 func TestReadTarStops(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	b := makeTar(t, tar.Header{Name: "x", Typeflag: tar.TypeReg, Size: 1 << 20}, tar.Header{Name: "y", Typeflag: tar.TypeReg})
@@ -245,9 +270,7 @@ func FuzzReadTar(f *testing.F) {
 	f.Add(b.Bytes())
 	f.Add(sparse(f, 1<<20))
 	f.Add(makeTar(f, tar.Header{Name: strings.Repeat("long/", 40) + "x", Typeflag: tar.TypeReg, Format: tar.FormatGNU, Size: 3}))
-	if old, err := os.ReadFile(filepath.Join("testdata", "gnu-sparse.tar")); err == nil {
-		f.Add(old)
-	}
+	f.Add(gnuSparse(f))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var n int64
 		_ = ReadTar(context.Background(), bytes.NewReader(b), Limits{Bytes: 1 << 22}, func(e tree.Entry, body io.Reader) error {
@@ -261,4 +284,37 @@ func FuzzReadTar(f *testing.F) {
 			return err
 		})
 	})
+}
+
+// small returns the entries of 70,000 small files.
+func small() []tree.Entry {
+	var all []tree.Entry
+	for i := range 70000 {
+		p := fmt.Sprintf("/usr/share/folder-%d/some-file-%d", i/100, i)
+		all = append(all, tree.NewFile(p, 0o644, []byte(p), t0, "package share 1.2.3"))
+	}
+	return all
+}
+
+func BenchmarkReadTar(b *testing.B) {
+	var archive bytes.Buffer
+	if err := WriteTar(b.Context(), &archive, small()); err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := list(archive.Bytes(), Limits{}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkWriteTar(b *testing.B) {
+	all := small()
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := WriteTar(b.Context(), io.Discard, all); err != nil {
+			b.Fatal(err)
+		}
+	}
 }

@@ -220,9 +220,14 @@ func TestArchive(t *testing.T) {
 	}
 
 	s.Offline = true
-	again, _, err := s.Packages(t.Context(), []string{"nginx"})
+	again, r, err := s.Packages(t.Context(), []string{"nginx"})
 	if err != nil {
 		t.Fatal(err)
+	}
+	for _, p := range r.Packages {
+		if asked := p.Name == "nginx" || slices.Contains(essentials, p.Name); asked != (p.For == "") {
+			t.Errorf("%s is there for %q", p, p.For)
+		}
 	}
 	a, errA := tr.Digest()
 	b, errB := again.Digest()
