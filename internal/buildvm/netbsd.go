@@ -13,6 +13,7 @@ import (
 	"github.com/fakecracker/fakecracker/ffs"
 	"github.com/fakecracker/fakecracker/internal/agent/wire"
 	"github.com/fakecracker/fakecracker/internal/disk"
+	"github.com/fakecracker/fakecracker/internal/instance"
 )
 
 // A netbsdRoot is read from the guest's disk, while the guest leaves it alone.
@@ -74,7 +75,9 @@ func (r *netbsdRoot) list() error {
 			return err
 		}
 		f, err := r.file(name, d)
-		files = append(files, f)
+		if f.Path != instance.AgentPath {
+			files = append(files, f)
+		}
 		return err
 	})
 	if err != nil {

@@ -228,7 +228,7 @@ func (p *Plan) addAgent(ctx context.Context) error {
 				return err
 			}
 		} else {
-			extra = []tree.Entry{agentEntry(program)}
+			extra = agentEntries(program, o.Steps != nil)
 		}
 	}
 	var err error

@@ -16,11 +16,18 @@ import (
 	"github.com/fakecracker/fakecracker/internal/tree"
 )
 
-// agentEntry puts the agent into a root disk, where NetBSD's kernel looks for
-// its init.
-func agentEntry(p agent.Program) tree.Entry {
-	return tree.Entry{
-		Path:    "/sbin/init",
+// initPath is where NetBSD's kernel looks for its init.
+const initPath = "/sbin/init"
+
+// AgentPath is a second name of the agent on the root of a NetBSD guest with
+// Steps. A step may replace /sbin/init, and a program that runs and has no
+// name any more keeps the kernel from making the root read-only.
+const AgentPath = "/.fakecracker-agent"
+
+// agentEntries put the agent into a root disk.
+func agentEntries(p agent.Program, steps bool) []tree.Entry {
+	e := tree.Entry{
+		Path:    initPath,
 		Type:    tree.File,
 		Mode:    0o755,
 		ModTime: time.Unix(0, 0).UTC(),
@@ -29,6 +36,12 @@ func agentEntry(p agent.Program) tree.Entry {
 		Content: tree.Content{Host: p.Path},
 		Why:     "the agent",
 	}
+	if !steps {
+		return []tree.Entry{e}
+	}
+	e.Path = AgentPath
+	link := tree.Entry{Path: initPath, Type: tree.Hardlink, Link: AgentPath, Mode: e.Mode, ModTime: e.ModTime, Why: e.Why}
+	return []tree.Entry{e, link}
 }
 
 // unused is how long what can be made again is kept: agents and kernels are
