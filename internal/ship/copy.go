@@ -67,7 +67,7 @@ var (
 	checksum = regexp.MustCompile(`^(sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128})$`)
 	octal    = regexp.MustCompile(`^[0-7]{1,5}$`)
 	symbolic = regexp.MustCompile(`^[ugoa]*([-+=][rwxXstugo]*)+(,[ugoa]*([-+=][rwxXstugo]*)+)*$`)
-	git      = regexp.MustCompile(`^(git://|ssh://|git@[^/]+:|[^ ]+\.git(#.*)?$|https?://[^ ]+\.git(#.*)?$)`)
+	git      = regexp.MustCompile(`^(git://|ssh://|git@[^/]+:|.+\.git(#.*)?$)`)
 )
 
 // fillCopy fills in what COPY and ADD have in common.

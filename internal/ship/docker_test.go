@@ -250,11 +250,13 @@ func TestFrom(t *testing.T) {
 		{"registry.example.org:5000/a/b:tag@sha256:00", From{Image: "registry.example.org:5000/a/b:tag@sha256:00"}},
 		{"--platform=netbsd/386 base", From{Sets: []string{"base"}, Guest: image.Guest{OS: "netbsd", Arch: "i386"}}},
 		{"--platform=linux/amd64 debian", From{Image: "debian", Guest: image.Guest{OS: "linux", Arch: "amd64"}}},
-		{"--platform=$TARGETPLATFORM ${NAME:-debian}", From{Image: "debian", Guest: image.Guest{OS: "linux", Arch: "i386"}}},
+		{"--platform=$TARGETPLATFORM ${NAME:-debian}", From{Image: "debian"}},
+		{"--platform=linux/$TARGETARCH debian", From{Image: "debian", Guest: image.Guest{OS: "linux"}}},
+		{"--platform=${PLATFORM} debian", From{Image: "debian", Guest: image.Guest{OS: "linux", Arch: "amd64"}}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.from, func(t *testing.T) {
-			s, err := Load(t.Context(), definitionFile(t, "Dockerfile", "ARG NAME\nFROM scratch AS earlier\nFROM "+tt.from+"\n"), Options{})
+			s, err := Load(t.Context(), definitionFile(t, "Dockerfile", "ARG NAME\nARG PLATFORM=linux/amd64\nFROM scratch AS earlier\nFROM "+tt.from+"\n"), Options{})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -156,7 +156,6 @@ func (d *definition) preview(s *Ship) error {
 		outcomes[i] = e
 	}
 	last := outcomes[len(outcomes)-1]
-	d.notes = append(d.notes, last.out.Notes...)
 	s.Config = last.cfg
 	if err := d.fillGuest(s); err != nil {
 		return err

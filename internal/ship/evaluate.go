@@ -30,7 +30,8 @@ type Evaluation struct {
 // Evaluate turns the stage's instructions into steps, on a base with this
 // configuration and for this guest. Build arguments and the ARGs before the
 // first FROM are those that Load was given and found. Errors carry file and
-// line. A stage has to come from Load.
+// line, as the notes do, which the ship's own don't hold. A stage has to come
+// from Load.
 func (s Stage) Evaluate(base image.Config, guest image.Guest) (Evaluation, error) {
 	if s.def == nil {
 		return Evaluation{}, errors.New("evaluate a stage that wasn't read from a file")
@@ -158,7 +159,7 @@ func (e *evaluator) configure(parsed any) error {
 	case *instructions.LabelCommand:
 		return e.label(cmd)
 	case *instructions.ExposeCommand:
-		return e.expose(cmd.Ports)
+		return e.expose()
 	case *instructions.CmdCommand:
 		e.cfg.Cmd = e.argv(cmd.ShellDependantCmdLine)
 		e.cmdSet = true

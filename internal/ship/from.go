@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -94,8 +95,26 @@ func (d *definition) from(in Instruction, parsed any) (Stage, error) {
 	if s.From, err = d.base(base); err != nil {
 		return Stage{}, err
 	}
-	s.From.Guest, err = platformGuest(platform)
+	if s.From.Guest, err = platformGuest(platform); err == nil && platform != cmd.Platform {
+		d.forget(&s.From.Guest, cmd.Platform)
+	}
 	return s, err
+}
+
+var (
+	ofPlatform = regexp.MustCompile(`\$\{?(TARGET|BUILD)(PLATFORM|OS)\b`)
+	ofArch     = regexp.MustCompile(`\$\{?(TARGET|BUILD)(PLATFORM|ARCH)\b`)
+)
+
+// forget takes out of a guest what a --platform has from variables that stand
+// for what the user asks for, where that isn't known yet.
+func (d *definition) forget(g *image.Guest, word string) {
+	if d.asked.OS == "" && ofPlatform.MatchString(word) {
+		g.OS = ""
+	}
+	if d.asked.Arch == "" && ofArch.MatchString(word) {
+		g.Arch = ""
+	}
 }
 
 // base tells what FROM builds on.

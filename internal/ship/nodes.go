@@ -40,7 +40,7 @@ func (in Instruction) verb() string {
 
 // rest is what stands behind the instruction's name.
 func (in Instruction) rest() string {
-	text := strings.TrimSpace(in.Text)
+	text := strings.TrimSpace(in.node.Original)
 	if i := strings.IndexAny(text, " \t\v\f\r"); i >= 0 {
 		return strings.TrimSpace(text[i:])
 	}
@@ -150,7 +150,7 @@ func (r *reader) read(ctx context.Context, path, name string, src []byte) ([]Ins
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
-		in := Instruction{Line: n.StartLine, Text: strings.TrimSpace(n.Original), File: name, node: n, escape: parsed.EscapeToken}
+		in := Instruction{Line: n.StartLine, Text: strings.Join(strings.Fields(n.Original), " "), File: name, node: n, escape: parsed.EscapeToken}
 		if in.verb() != "INCLUDE" {
 			all = append(all, in)
 			continue

@@ -58,9 +58,10 @@ func (r portRange) addTo(tcp, udp *[]uint16) error {
 	return nil
 }
 
-// expose takes an EXPOSE. HOST:GUEST is smolBSD's way to publish a port.
-func (e *evaluator) expose(words []string) error {
-	for _, word := range words {
+// expose takes an EXPOSE, whose words the parser would sort. HOST:GUEST is
+// smolBSD's way to publish a port.
+func (e *evaluator) expose() error {
+	for _, word := range strings.Fields(e.in.rest()) {
 		specs, err := e.words().many(word)
 		if err != nil {
 			return err
