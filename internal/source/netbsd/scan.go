@@ -41,7 +41,11 @@ func readArchive(ctx context.Context, path string, raw io.Writer, add func(e tre
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, unpacked.Close()) }()
+	defer func() {
+		if cerr := unpacked.Close(); err == nil { // after an error it says the same
+			err = cerr
+		}
+	}()
 	if err := archive.ReadTar(ctx, unpacked, archive.Limits{}, add); err != nil {
 		return err
 	}
