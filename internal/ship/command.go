@@ -3,6 +3,7 @@ package ship
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
@@ -76,10 +77,7 @@ func singleQuoted(s string) string {
 // runEnv is the environment of a RUN: ENV and ARG, and the proxies that were
 // given without an ARG.
 func (e *evaluator) runEnv() []string {
-	var env []string
-	for _, name := range e.order {
-		env = append(env, name+"="+e.vars[name])
-	}
+	env := slices.Clone(e.environ)
 	for _, upper := range proxies {
 		for _, name := range []string{upper, strings.ToLower(upper)} {
 			if _, declared := e.vars[name]; declared {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -154,6 +155,7 @@ func (d *definition) preview(s *Ship) error {
 			return err
 		}
 		outcomes[i] = e
+		maps.Copy(d.used, e.used)
 	}
 	last := outcomes[len(outcomes)-1]
 	s.Config = last.cfg

@@ -53,8 +53,10 @@ type evaluator struct {
 
 	cfg      image.Config
 	vars     variables       // what words may name: ENV and ARG, the last wins
-	order    []string        // the names of vars, as they came
+	environ  []string        // the same as K=V, as they came
+	longest  int             // bytes of the longest value
 	declared map[string]bool // those that this stage sets
+	used     map[string]bool // the names of its ARGs
 	cmdSet   bool
 	keys     map[string]string // smolBSD's labels
 	lines    map[string]int    // where they stand, as in Ship.Lines
@@ -69,7 +71,7 @@ type evaluator struct {
 func (d *definition) evaluator(s *Stage, base image.Config, guest image.Guest) *evaluator {
 	e := &evaluator{
 		def: d, stage: s, guest: guest, cfg: cloneConfig(base), global: maps.Clone(d.global),
-		vars: make(variables), declared: make(map[string]bool), keys: make(map[string]string),
+		vars: make(variables), declared: make(map[string]bool), used: make(map[string]bool), keys: make(map[string]string),
 	}
 	for name, value := range d.platform(guest) {
 		if _, changed := d.build[name]; !changed {
@@ -112,8 +114,7 @@ func (e *evaluator) run() error {
 			return e.def.wrong(in, err)
 		}
 		step.Line, step.File, step.Text = in.Line, in.File, in.Text
-		step.Config = e.cfg
-		e.cfg = cloneConfig(e.cfg) // steps don't share what a later one changes
+		step.Config = e.cfg // what a later one changes in place is copied then
 		e.out.Steps = append(e.out.Steps, step)
 	}
 	e.finish()
@@ -124,7 +125,9 @@ func (e *evaluator) note(text string) {
 	e.out.Notes = append(e.out.Notes, e.def.at(e.in)+": "+text)
 }
 
-func (e *evaluator) words() expansion { return expander(e.in.escape, e.vars) }
+func (e *evaluator) words() expansion {
+	return expansion{escape: e.in.escape, vars: e.vars, longest: e.longest}
+}
 
 // step carries out one instruction.
 func (e *evaluator) step() (Step, error) {
@@ -175,6 +178,7 @@ func (e *evaluator) configure(parsed any) error {
 		e.cfg.Shell = cmd.Shell
 		return nil
 	case *instructions.MaintainerCommand:
+		e.cfg.Labels = maps.Clone(e.cfg.Labels)
 		e.setLabel("maintainer", cmd.Maintainer)
 		return nil
 	}

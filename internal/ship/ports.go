@@ -61,8 +61,9 @@ func (r portRange) addTo(tcp, udp *[]uint16) error {
 // expose takes an EXPOSE, whose words the parser would sort. HOST:GUEST is
 // smolBSD's way to publish a port.
 func (e *evaluator) expose() error {
+	w := e.words()
 	for _, word := range strings.Fields(e.in.rest()) {
-		specs, err := e.words().many(word)
+		specs, err := w.many(word)
 		if err != nil {
 			return err
 		}

@@ -3,6 +3,7 @@ package ship
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,12 +13,15 @@ import (
 	"github.com/fakecracker/fakecracker/internal/image"
 )
 
+// maxNames bounds the variables, and the labels, that a stage may have: each
+// step carries them all.
+const maxNames = 1_000
+
 // set gives a variable its value for the words that follow.
 func (e *evaluator) set(name, value string) {
-	if _, ok := e.vars[name]; !ok {
-		e.order = append(e.order, name)
-	}
 	e.vars[name] = value
+	e.environ = setEnv(e.environ, name, value)
+	e.longest = max(e.longest, len(value))
 }
 
 // declare is set for a variable of this stage, with the limit of them all.
@@ -26,6 +30,9 @@ func (e *evaluator) declare(name, value string) error {
 	e.declared[name] = true
 	if e.vars.size() > maxVars {
 		return errTooMuch
+	}
+	if len(e.vars) > maxNames {
+		return fmt.Errorf("more than %d variables", maxNames)
 	}
 	return nil
 }
@@ -41,7 +48,7 @@ func (e *evaluator) arg(cmd *instructions.ArgCommand) error {
 		if err != nil {
 			return err
 		}
-		e.def.used[name] = true
+		e.used[name] = true
 		value, ok := e.def.build[name]
 		if !ok && arg.Value != nil {
 			if value, err = e.argDefault(*arg.Value); err != nil {
@@ -68,6 +75,7 @@ func (e *evaluator) env(cmd *instructions.EnvCommand) error {
 	if err != nil {
 		return err
 	}
+	e.cfg.Env = slices.Clone(e.cfg.Env)
 	for _, p := range pairs {
 		if strings.ContainsRune(p.Key, '=') || strings.ContainsRune(p.Key+p.Value, 0) {
 			return fmt.Errorf("ENV %s: not the name of a variable", quoted(p.Key))
@@ -104,7 +112,8 @@ func (e *evaluator) pairs(kvs instructions.KeyValuePairs) ([]instructions.KeyVal
 	return out, nil
 }
 
-// setEnv puts K=V in the place of another value, else behind.
+// setEnv puts K=V in the place of another value, else behind. The list is
+// changed.
 func setEnv(env []string, name, value string) []string {
 	kv := name + "=" + value
 	for i, old := range env {
@@ -121,6 +130,10 @@ func (e *evaluator) label(cmd *instructions.LabelCommand) error {
 	if err != nil {
 		return err
 	}
+	if len(e.cfg.Labels)+len(pairs) > maxNames {
+		return fmt.Errorf("more than %d labels", maxNames)
+	}
+	e.cfg.Labels = maps.Clone(e.cfg.Labels)
 	for _, p := range pairs {
 		e.setLabel(p.Key, p.Value)
 		if err := e.smolLabel(p.Key, p.Value); err != nil {

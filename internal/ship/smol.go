@@ -56,6 +56,10 @@ var (
 // it to be a word. Lines stay where they are.
 func separateHeredocs(src []byte) []byte {
 	lines := strings.SplitAfter(string(src), "\n")
+	last := make(map[string]int) // where each line stands last
+	for i, line := range lines {
+		last[endTag(line)] = i
+	}
 	inRun := false
 	for i := 0; i < len(lines); i++ {
 		if inRun = inRun || runLine.MatchString(lines[i]); !inRun {
@@ -63,25 +67,28 @@ func separateHeredocs(src []byte) []byte {
 		}
 		lines[i] = joinedHere.ReplaceAllStringFunc(lines[i], func(m string) string {
 			parts := joinedHere.FindStringSubmatch(m)
-			if endOf(lines[i+1:], parts[3]) < 0 {
+			if last[parts[3]] <= i {
 				return m
 			}
 			return parts[1] + " " + parts[2]
 		})
-		inRun = strings.HasSuffix(strings.TrimRight(lines[i], " \t\r\n"), `\`)
-		if inRun {
+		if inRun = strings.HasSuffix(strings.TrimRight(lines[i], " \t\r\n"), `\`); inRun {
 			continue
 		}
 		for _, m := range hereTag.FindAllStringSubmatch(lines[i], 20) {
-			i += endOf(lines[i+1:], m[1]) + 1
+			if last[m[1]] <= i {
+				continue
+			}
+			for i++; endTag(lines[i]) != m[1]; i++ {
+			}
 		}
 	}
 	return []byte(strings.Join(lines, ""))
 }
 
-// endOf returns the index of the line that ends a here-document, or -1.
-func endOf(lines []string, tag string) int {
-	return slices.IndexFunc(lines, func(l string) bool { return strings.TrimLeft(strings.TrimRight(l, "\r\n"), "\t") == tag })
+// endTag is the tag that a line would end a here-document by.
+func endTag(line string) string {
+	return strings.TrimLeft(strings.TrimRight(line, "\r\n"), "\t")
 }
 
 // smolArg reads ARG NAME=$(command …), of which docker's parser makes several
@@ -160,7 +167,8 @@ func (e *evaluator) reference(text string) (string, int) {
 	if end < 0 || end > 4096 {
 		return "$", 1
 	}
-	w := expander('\\', e.vars)
+	w := e.words()
+	w.escape = '\\'
 	value, err := w.one(text[:end+1])
 	if err != nil {
 		return "$", 1 // of a form that only a shell knows

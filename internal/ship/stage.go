@@ -55,7 +55,7 @@ type Step struct {
 	Run  *Run  `json:"run,omitempty"`
 	Make *Make `json:"make,omitempty"`
 
-	Config image.Config `json:"config"` // after the step
+	Config image.Config `json:"config"` // after the step; it shares memory with other steps', so copy it before a change
 }
 
 // Copy puts files into the tree (COPY, ADD).

@@ -32,13 +32,18 @@ func (v variables) Keys() []string { return slices.Sorted(maps.Keys(v)) }
 
 // A expansion expands the words of an instruction by docker's rules.
 type expansion struct {
-	escape rune
-	vars   variables
-	raw    bool // quotes stay
+	escape  rune
+	vars    variables
+	longest int  // bytes of the longest of them
+	raw     bool // quotes stay
 }
 
 func expander(escape rune, vars variables) expansion {
-	return expansion{escape: escape, vars: vars}
+	w := expansion{escape: escape, vars: vars}
+	for _, v := range vars {
+		w.longest = max(w.longest, len(v))
+	}
+	return w
 }
 
 // one returns a word with its variables expanded, and without its quotes.
@@ -99,13 +104,9 @@ func (w expansion) bound(word string) error {
 	if strings.Count(word, "${") > maxNested && nested(word) > maxNested {
 		return errors.New("a word with ${ in ${ without end")
 	}
-	longest := 0
-	for _, v := range w.vars {
-		longest = max(longest, len(v))
-	}
-	work := len(word) + strings.Count(word, "$")*longest
+	work := len(word) + strings.Count(word, "$")*w.longest
 	for range replaces.FindAllString(word, 4) {
-		work = min(work, maxWork) * (longest + 1)
+		work = min(work, maxWork) * (w.longest + 1)
 	}
 	if work > maxWork {
 		return fmt.Errorf("%s would expand to more than %d KiB", quoted(word), maxWord>>10)
