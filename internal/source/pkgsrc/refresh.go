@@ -1,0 +1,276 @@
+package pkgsrc
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/fakecracker/fakecracker/internal/archive"
+	"github.com/fakecracker/fakecracker/internal/fetch"
+)
+
+// summaries are the names that a summary can have, in the order in which they
+// are looked for: what repositories have most often and what unpacks fastest
+// come first.
+var summaries = []string{"pkg_summary.gz", "pkg_summary.zst", "pkg_summary.xz", "pkg_summary.bz2", "pkg_summary"}
+
+// sumsNames are the names of the list of digests that may be beside it.
+var sumsNames = []string{"SHA512.gz", "SHA512.bz2", "SHA512.xz", "SHA512"}
+
+const (
+	maxSums     = 128 << 20 // bytes of a list of digests, unpacked
+	retryAge    = 10 * time.Minute
+	headTimeout = 30 * time.Second
+)
+
+func (s *Source) indexPath() string {
+	sum := sha256.Sum256([]byte(s.Mirror))
+	return filepath.Join(s.Dir, "index-"+hex.EncodeToString(sum[:8]))
+}
+
+// open returns the packages of the repository, from what is kept of its
+// summary if that is recent or if there is no getting at a newer one. It
+// reports whether the repository was asked.
+func (s *Source) open(ctx context.Context, force bool) (x *index, fresh bool, err error) {
+	if s.Mirror == "" {
+		return nil, false, fmt.Errorf("%s: no mirror is given", s)
+	}
+	at := s.indexPath()
+	x, age, err := s.kept(at)
+	if err != nil {
+		return nil, false, err
+	}
+	if s.Offline {
+		if x == nil {
+			return nil, false, fmt.Errorf("there is no package list of %s yet, and the network is not to be used: try once without --offline", s)
+		}
+		return x, false, nil
+	}
+	if x != nil && ((!force && age < s.maxAge()) || (force && !s.Refresh && age < youngAge)) {
+		return x, false, nil
+	}
+	newer, err := s.refresh(ctx, x)
+	switch {
+	case err == nil:
+		return newer, true, nil
+	case x == nil || ctx.Err() != nil:
+		return nil, false, err
+	}
+	s.log().Warn("the package list is not new", "err", err)
+	s.progress("no new package list, going on with the one at hand: " + err.Error())
+	later := time.Now().Add(retryAge - s.maxAge())
+	return x, false, os.Chtimes(at, later, later)
+}
+
+// kept returns what is kept of the summary, nil where there is nothing, and
+// how long ago the repository was asked.
+func (s *Source) kept(at string) (*index, time.Duration, error) {
+	x, err := openIndex(at)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, 0, nil
+	case errors.Is(err, errDamaged):
+		s.log().Warn("get the package list again", "err", err)
+		return nil, 0, nil
+	case err != nil:
+		return nil, 0, fmt.Errorf("read the package list: %w", err)
+	}
+	fi, err := os.Stat(at)
+	if err != nil {
+		return nil, 0, fmt.Errorf("read the package list: %w", err)
+	}
+	return x, time.Since(fi.ModTime()), nil
+}
+
+func (s *Source) maxAge() time.Duration {
+	if s.MaxAge == 0 {
+		return usualMaxAge
+	}
+	return s.MaxAge
+}
+
+// refresh gets the summary, unless it is the one that old was made of.
+func (s *Source) refresh(ctx context.Context, old *index) (*index, error) {
+	s.progress("get the package list of " + s.String())
+	client := s.client()
+	names := summaries
+	var missing error
+	for _, name := range names {
+		addr := s.address(name)
+		stamp, err := s.stamp(ctx, client, addr)
+		if err == nil && old != nil && stamp != "" && old.Address == addr && old.Stamp == stamp {
+			now := time.Now()
+			return old, os.Chtimes(s.indexPath(), now, now)
+		}
+		var x *index
+		if err == nil {
+			x, err = s.download(ctx, client, addr, stamp)
+		}
+		if errors.Is(err, fetch.ErrNotThere) || errors.Is(err, fs.ErrNotExist) {
+			missing = err
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("get the package list: %w", err)
+		}
+		if err := x.save(s.indexPath()); err != nil {
+			return nil, fmt.Errorf("keep the package list: %w", err)
+		}
+		return x, nil
+	}
+	return nil, fmt.Errorf("%s has no pkg_summary, in any compression: %w (packages of a release are in …/packages/NetBSD/<machine>/<release>/All)", s.Mirror, missing)
+}
+
+// stamp returns what the server says of the file's state, in a text that
+// changes with it: its ETag, time and size. It is empty where that isn't said.
+// The error is fetch.ErrNotThere where there is no such file; all others are
+// left to the download, which says them better.
+func (s *Source) stamp(ctx context.Context, client *fetch.Client, addr string) (string, error) {
+	if p, ok := fetch.LocalPath(addr); ok {
+		fi, err := os.Stat(p)
+		if err != nil {
+			return "", err
+		}
+		return fmt.Sprintf("%d %d", fi.Size(), fi.ModTime().UnixNano()), nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, headTimeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodHead, addr, nil)
+	if err != nil {
+		return "", fmt.Errorf("the address of the package list: %w", err)
+	}
+	h := client.HTTP
+	if h == nil {
+		h = http.DefaultClient
+	}
+	resp, err := h.Do(req)
+	if err != nil {
+		return "", nil
+	}
+	if err := resp.Body.Close(); err != nil {
+		return "", nil
+	}
+	etag, modified := resp.Header.Get("ETag"), resp.Header.Get("Last-Modified")
+	switch {
+	case resp.StatusCode == http.StatusNotFound || resp.StatusCode == http.StatusGone:
+		return "", fmt.Errorf("%s: %w (%s)", addr, fetch.ErrNotThere, resp.Status)
+	case resp.StatusCode != http.StatusOK || etag+modified == "":
+		return "", nil
+	}
+	return fmt.Sprintf("%s %s %d", etag, modified, resp.ContentLength), nil
+}
+
+// download gets and parses the summary at addr.
+func (s *Source) download(ctx context.Context, client *fetch.Client, addr, stamp string) (*index, error) {
+	x := &index{header: header{Address: addr, Stamp: stamp}}
+	if err := os.MkdirAll(s.Dir, 0o755); err != nil {
+		return nil, err
+	}
+	sums, err := s.sums(ctx, client)
+	if err != nil {
+		return nil, err
+	}
+	err = client.File(ctx, addr, "", func(file string) error {
+		if err := x.parse(ctx, file, sums.of); err != nil {
+			return fmt.Errorf("read %s: %w (is it a mirror of pkgsrc?)", addr, err)
+		}
+		return nil
+	})
+	x.Sums = sums.digest
+	return x, err
+}
+
+// parse reads the summary in a file of the host. of are the digests of
+// packages by their files' names, which those of the summary go before.
+func (x *index) parse(ctx context.Context, file string, of map[string]string) (err error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return err
+	}
+	defer func() { err = closed(f, err) }()
+	z, err := archive.Decompress(f)
+	if err != nil {
+		return err
+	}
+	defer func() { err = closed(z, err) }()
+	h := sha256.New()
+	err = readSummary(io.TeeReader(z, h), func(e *entry) error {
+		if e.Sum == "" {
+			e.Sum = of[e.file()]
+		}
+		x.packages = append(x.packages, listed{base: e.Base, version: e.Version, record: string(appendRecord(nil, e))})
+		return ctx.Err()
+	})
+	if err != nil {
+		return err
+	}
+	x.packages = sortListed(x.packages)
+	x.Digest = "sha256:" + hex.EncodeToString(h.Sum(nil))
+	return nil
+}
+
+// sums are the digests of a repository's files.
+type sums struct {
+	of     map[string]string // by the files' names
+	digest string            // of the list itself; empty where there is none
+}
+
+// sums gets the list of digests, if there is one.
+func (s *Source) sums(ctx context.Context, client *fetch.Client) (sums, error) {
+	for _, name := range sumsNames {
+		addr := s.address(name)
+		var all sums
+		err := client.File(ctx, addr, "", func(file string) (err error) {
+			all, err = readSums(file)
+			return err
+		})
+		if errors.Is(err, fetch.ErrNotThere) || errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return sums{}, fmt.Errorf("digests of packages: %w", err)
+		}
+		return all, nil
+	}
+	return sums{}, nil
+}
+
+func readSums(file string) (_ sums, err error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return sums{}, err
+	}
+	defer func() { err = closed(f, err) }()
+	z, err := archive.Decompress(f)
+	if err != nil {
+		return sums{}, err
+	}
+	defer func() { err = closed(z, err) }()
+	b, err := io.ReadAll(io.LimitReader(z, maxSums))
+	if err != nil {
+		return sums{}, err
+	}
+	of, err := fetch.ParseSums(b)
+	if err != nil {
+		return sums{}, err
+	}
+	digest := sha256.Sum256(b)
+	return sums{of: of, digest: "sha256:" + hex.EncodeToString(digest[:])}, nil
+}
+
+// closed closes what was read from, whose error only counts where there is no
+// other: what is damaged fails twice.
+func closed(c io.Closer, err error) error {
+	if cerr := c.Close(); err == nil {
+		return cerr
+	}
+	return err
+}
