@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"strings"
@@ -329,5 +330,53 @@ func TestConnectCancelled(t *testing.T) {
 	go cancel()
 	if line, err := agent.Connect(ctx, host, lineKey); !errors.Is(err, context.Canceled) {
 		t.Errorf("Connect = %v, %v; want Canceled", line, err)
+	}
+}
+
+// TestLineSteps has a guest run one step.
+func TestLineSteps(t *testing.T) {
+	step := wire.RunStep{ID: 1, Service: wire.Service{Args: []string{"sh"}}}
+	answer := []wire.Message{
+		wire.StepOutput{ID: 1, Stream: 1, Data: []byte("a\n")},
+		wire.StepEnded{ID: 1, Code: 2, Left: true},
+	}
+	line := open(t, func(c net.Conn) error {
+		m, err := wire.ReadMessage(c)
+		if err != nil {
+			return err
+		}
+		if !cmp.Equal(m, wire.Message(step)) {
+			return fmt.Errorf("the host sent %+v", m)
+		}
+		if err := send(c, answer...); err != nil {
+			return err
+		}
+		if m, err = wire.ReadMessage(c); err != nil {
+			return err
+		}
+		return send(c, wire.Synced{ID: m.(wire.SyncPoint).ID, Text: "bu\nsy"})
+	})
+	if err := line.RunStep(t.Context(), wire.RunStep{}); err == nil {
+		t.Error("a step without a command is sent")
+	}
+	if err := line.RunStep(t.Context(), step); err != nil {
+		t.Fatal(err)
+	}
+	var got []wire.Message
+	for range answer {
+		m, err := line.Next(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, m)
+	}
+	if diff := cmp.Diff(answer, got); diff != "" {
+		t.Errorf("answer (-want +got):\n%s", diff)
+	}
+	if err := line.SyncPoint(t.Context(), wire.SyncPoint{ID: 2}); err != nil {
+		t.Fatal(err)
+	}
+	if m, err := line.Next(t.Context()); err != nil || m != wire.Message(wire.Synced{ID: 2, Text: "bu sy"}) {
+		t.Errorf("%+v, %v", m, err)
 	}
 }

@@ -156,7 +156,7 @@ type trial struct {
 }
 
 // try makes a job of steps that each run the worker with these arguments.
-func (g guest) try(t *testing.T, base tree.Tree, steps ...string) *trial {
+func (g guest) try(t testing.TB, base tree.Tree, steps ...string) *trial {
 	t.Helper()
 	k := g.kernel(t)
 	tr := &trial{output: new(bytes.Buffer), log: new(bytes.Buffer)}

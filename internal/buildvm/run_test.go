@@ -324,15 +324,27 @@ func TestLimit(t *testing.T) {
 
 // TestCancel ends the context in the middle of a step.
 func TestCancel(t *testing.T) {
-	g := netbsdI386
-	tr := g.try(t, g.base(t), "worker hang")
-	ctx, cancel := context.WithCancel(t.Context())
-	tr.job.Started = func(int) { cancel() }
-	trees, err := tr.runner.Run(ctx, tr.job)
-	if !errors.Is(err, context.Canceled) || trees != nil {
-		t.Errorf("%d trees, error %v; want %v", len(trees), err, context.Canceled)
+	for _, g := range guests {
+		t.Run(g.name, func(t *testing.T) {
+			t.Parallel()
+			tr := g.try(t, g.base(t), "worker pass", "worker hang")
+			ctx, cancel := context.WithCancel(t.Context())
+			tr.job.Output = cancelling(cancel)
+			trees, err := tr.runner.Run(ctx, tr.job)
+			if !errors.Is(err, context.Canceled) || len(trees) != 1 {
+				t.Errorf("%d trees, error %v; want %v", len(trees), err, context.Canceled)
+			}
+			tr.checkDir(t)
+		})
 	}
-	tr.checkDir(t)
+}
+
+// cancelling is a writer that ends a context.
+type cancelling context.CancelFunc
+
+func (c cancelling) Write(b []byte) (int, error) {
+	c()
+	return len(b), nil
 }
 
 // TestBig writes a file of 300 MB, and then fills the scratch space.

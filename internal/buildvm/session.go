@@ -47,7 +47,9 @@ func (s *session) connect(ctx context.Context) error {
 		return fmt.Errorf("boot the guest: %w", errors.Join(context.Cause(ctx), err))
 	}
 	s.lap("boot")
-	return s.root.begin(ctx, s)
+	err = s.root.begin(ctx, s)
+	s.lap("list")
+	return err
 }
 
 // end ends the guest and removes its disks.

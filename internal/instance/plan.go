@@ -158,6 +158,7 @@ func guestConfig(o Options) wire.Config {
 		DNS:     []netip.Addr{hostAddr(subnet, 3)},
 	}
 	if o.Steps != nil {
+		c.Network.DNS = nil // there is nothing to be found
 		c.Steps = &wire.Steps{}
 		if o.Image.Guest.OS == machine.Linux {
 			c.Steps.Changes = changesDevice

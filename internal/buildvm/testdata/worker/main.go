@@ -50,6 +50,7 @@ func main() {
 		check(syscall.Kill(os.Getpid(), syscall.SIGKILL))
 		time.Sleep(time.Hour)
 	case "hang":
+		fmt.Println("hanging")
 		time.Sleep(time.Hour)
 	case "leave":
 		check(exec.Command(os.Args[0], "linger").Start())
