@@ -32,7 +32,7 @@ type Options struct {
 	Packages PackageSource
 	// Catalog opens NetBSD's sets, or what stands for them. Nil: ships that
 	// need system files can't be built.
-	Catalog func(ctx context.Context, g image.Guest, sets []string) (Catalog, error)
+	Catalog func(ctx context.Context, g image.Guest, sets []string) (tree.Catalog, error)
 	// System tells apart the stocks that Catalog may open: a release and
 	// where it is from.
 	System string
@@ -137,7 +137,7 @@ func (o Options) build(ctx context.Context, s ship.Ship, start time.Time) (image
 	}
 	b := builder{Options: o, ship: s}
 	img, err := b.run(ctx)
-	if err != nil {
+	if err = errors.Join(err, b.close()); err != nil {
 		return image.Image{}, Report{}, err
 	}
 	if o.Keep != nil {

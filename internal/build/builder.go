@@ -27,7 +27,7 @@ type builder struct {
 	layers   []Layer // what was done to the tree…
 	base     string  // …that began as this stored image's
 	stages   map[int]*stage
-	catalogs map[string]Catalog
+	catalogs map[string]tree.Catalog
 	required []source.Requirement // system files that packages need
 	scripts  []source.Script      // that packages want to have run
 

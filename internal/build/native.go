@@ -16,6 +16,7 @@ import (
 	"mvdan.cc/sh/v3/interp"
 	"mvdan.cc/sh/v3/syntax"
 
+	"github.com/fakecracker/fakecracker/internal/makedev"
 	"github.com/fakecracker/fakecracker/internal/ship"
 	"github.com/fakecracker/fakecracker/internal/tree"
 )
@@ -40,7 +41,7 @@ func isNative(r ship.Run, os string) bool {
 		return false
 	}
 	text := r.Args[len(r.Args)-1]
-	if _, ok := recogniseDevices(text); ok {
+	if _, ok := makedev.Recognise(text); ok {
 		return os == "netbsd"
 	}
 	f, err := parsePOSIX(text)
@@ -54,8 +55,8 @@ func parsePOSIX(text string) (*syntax.File, error) {
 // do carries out a step that isNative.
 func (n *native) do(ctx context.Context) error {
 	text := n.run.Args[len(n.run.Args)-1]
-	if targets, ok := recogniseDevices(text); ok {
-		return putDevices(n.tree, n.arch, targets, n.time, n.why)
+	if targets, ok := makedev.Recognise(text); ok {
+		return makedev.Add(n.tree, n.arch, targets, n.time, n.why)
 	}
 	f, err := parsePOSIX(text)
 	if err != nil {

@@ -4,27 +4,22 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"path"
 	"slices"
 	"strings"
 
+	"github.com/fakecracker/fakecracker/internal/makedev"
 	"github.com/fakecracker/fakecracker/internal/ship"
 	"github.com/fakecracker/fakecracker/internal/tree"
 )
-
-// A Catalog is a stock of system files whose content is known by a key.
-type Catalog interface {
-	tree.Catalog
-	// Key changes when a file of the stock may be another.
-	Key() string
-}
 
 // usualSets are the sets that system files come from where a ship names none.
 var usualSets = []string{"base", "etc"}
 
 // openCatalog opens the sets, once for each list of them.
-func (b *builder) openCatalog(ctx context.Context, sets []string) (Catalog, error) {
+func (b *builder) openCatalog(ctx context.Context, sets []string) (tree.Catalog, error) {
 	if b.Catalog == nil {
 		return nil, errors.New("there is no source of system files")
 	}
@@ -38,10 +33,21 @@ func (b *builder) openCatalog(ctx context.Context, sets []string) (Catalog, erro
 		return nil, err
 	}
 	if b.catalogs == nil {
-		b.catalogs = make(map[string]Catalog)
+		b.catalogs = make(map[string]tree.Catalog)
 	}
 	b.catalogs[name] = c
 	return c, nil
+}
+
+// close closes the catalogs that want to be.
+func (b *builder) close() error {
+	var err error
+	for _, c := range b.catalogs {
+		if c, ok := c.(io.Closer); ok {
+			err = errors.Join(err, c.Close())
+		}
+	}
+	return err
 }
 
 // gatherer returns what takes system files of the ship's sets into the tree.
@@ -157,7 +163,7 @@ func (b *builder) addDevices(ctx context.Context) error {
 	if b.Guest.OS != "netbsd" || !forSailor(b.ship) {
 		return nil
 	}
-	if err := putDevices(&b.tree, b.Guest.Arch, []string{"std"}, b.time(), why); err != nil {
+	if err := makedev.Add(&b.tree, b.Guest.Arch, []string{"std"}, b.time(), why); err != nil {
 		return err
 	}
 	g, err := b.gatherer(ctx)

@@ -93,12 +93,14 @@ QEMU starts directly. It needs no root and no NetBSD host.`,
 	root.PersistentFlags().BoolVarP(&a.verbose, "verbose", "v", false, "tell more of what goes on")
 	root.AddGroup(
 		&cobra.Group{ID: "vm", Title: "MicroVMs:"},
+		&cobra.Group{ID: "image", Title: "Images:"},
 		&cobra.Group{ID: "kernel", Title: "Kernels:"},
 		&cobra.Group{ID: "disk", Title: "Disks:"},
 		&cobra.Group{ID: "host", Title: "This host:"},
 	)
 	root.AddCommand(
 		newRun(a),
+		newBuild(a),
 		newDemo(a),
 		newKernel(a),
 		newDisk(a),

@@ -61,7 +61,7 @@ func (r *runner) anyKernel(ctx context.Context) (kernel.Kernel, error) {
 		return k, nil
 	}
 	name := defaultKernels[r.guest]
-	k, err := r.app.fetchKernel(ctx, r.home, name, fetchFlags{mirror: r.flags.mirror, packages: r.flags.packages}, r.status)
+	k, err := r.app.fetchKernel(ctx, r.home, name, fetchFlags{mirror: r.flags.sources.mirror, packages: r.flags.sources.packages}, r.status)
 	if err != nil {
 		return k, errors.Join(noKernel(r.guest, err), unfit)
 	}

@@ -26,7 +26,6 @@ type runFlags struct {
 	name        string
 	guest       string
 	kernel      string
-	mirror      string
 	machine     string
 	boot        string
 	layout      string
@@ -34,7 +33,7 @@ type runFlags struct {
 	subnet      string
 	accel       string
 	stopTimeout time.Duration
-	packages    packageFlags
+	sources     sourceFlags
 	dryRun      bool
 	quiet       bool
 }
@@ -46,7 +45,8 @@ func newRun(a *app) *cobra.Command {
 		Short: "Boot a ship as a microVM, and stay with it until it ends",
 		Long: `Boot a ship as a microVM, and stay with it until it ends.
 
-SHIP is a folder with a ship.conf, a sailor .conf file, or one static program.
+SHIP is a folder with a ship.conf or a Dockerfile, a sailor .conf file, a
+Dockerfile or SMOLerfile, one program, or the name of an image that was built.
 The root disk is built from it once and never written; what the guest writes is
 gone when it ends. What is typed goes to the guest's console: Ctrl-C stops the
 guest cleanly, Ctrl-A x ends it at once. The exit code is the service's, and 0
@@ -84,7 +84,6 @@ func (f *runFlags) declare(c *cobra.Command) {
 	fl.StringVar(&f.name, "name", "", "the instance's name (default: made up)")
 	fl.StringVar(&f.guest, "guest", "", "the guest's system: netbsd[/i386|/amd64] or linux (default: the ship's, else netbsd/i386)")
 	fl.StringVar(&f.kernel, "kernel", "", "a kernel `NAME` of 'kernel ls', or a file if there is a / in it (default: one that fits)")
-	fl.StringVar(&f.mirror, "mirror", "", "`ADDRESS` or folder to fetch a missing kernel from")
 	fl.StringVar(&f.machine, "machine", "", "pc or microvm (default: what the kernel boots on)")
 	fl.StringVar(&f.boot, "boot", "", "agent or guest: who is PID 1 (default: guest if the ship has /sbin/init and /etc/rc)")
 	fl.StringVar(&f.layout, "disk-layout", "", "bare, disklabel or gpt: how a NetBSD guest's root disk is laid out (default bare)")
@@ -92,7 +91,7 @@ func (f *runFlags) declare(c *cobra.Command) {
 	fl.StringVar(&f.subnet, "subnet", "", "the guest's network, for a ship that sets its own address (default 10.0.2.0/24)")
 	fl.StringVar(&f.accel, "accel", "", "tcg, kvm, hvf or nvmm (default: what is proven to work, see doctor)")
 	fl.DurationVar(&f.stopTimeout, "stop-timeout", instance.DefaultStopTimeout, "how long the service has to end after Ctrl-C")
-	f.packages.declare(c)
+	f.sources.declare(c)
 	fl.BoolVar(&f.dryRun, "dry-run", false, "print the QEMU command, ready to paste, and start nothing")
 	fl.BoolVarP(&f.quiet, "quiet", "q", false, "print the guest's console only")
 }

@@ -6,11 +6,14 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/fakecracker/fakecracker/internal/disk"
 	"github.com/fakecracker/fakecracker/internal/image"
+	"github.com/fakecracker/fakecracker/internal/image/store"
 	"github.com/fakecracker/fakecracker/internal/instance"
 	"github.com/fakecracker/fakecracker/internal/kernel"
 	"github.com/fakecracker/fakecracker/internal/machine"
@@ -26,6 +29,9 @@ type runner struct {
 	flags runFlags
 	ship  string
 	began time.Time // the time line's zero
+
+	shipOptions ship.Options // without what every load is given
+	stored      *store.Info  // the image that ship names, if it names one
 
 	publish []network.Publish
 	memory  int64
@@ -58,7 +64,7 @@ func (r *runner) prepare(ctx context.Context) (*instance.Plan, error) {
 	if err := r.chooseAccel(ctx); err != nil {
 		return nil, err
 	}
-	img, err := r.build(ctx, s)
+	img, err := r.image(ctx, s)
 	if err != nil {
 		return nil, err
 	}
@@ -100,13 +106,60 @@ func (r *runner) shipAndKernel(ctx context.Context) (ship.Ship, kernel.Kernel, e
 			r.guest = image.Guest{OS: k.Info.OS, Arch: k.Info.Arch}
 		}
 	}
-	s, err := r.app.loadShip(ctx, r.ship, r.guest)
+	if r.stored, err = r.findImage(ctx); err != nil {
+		return ship.Ship{}, k, err
+	}
+	if r.stored != nil {
+		r.guest = completeGuest(r.guest, r.stored.Guest, k)
+		return ship.Ship{}, k, nil
+	}
+	s, err := r.loadShip(ctx, r.guest)
 	if err != nil {
 		return s, k, err
 	}
 	r.guest = completeGuest(r.guest, s.Guest, k)
 	s.Guest = r.guest
 	return s, k, nil
+}
+
+// findImage returns the stored image that the user names, nil where the name
+// is that of a file or folder, or has a slash in it.
+func (r *runner) findImage(ctx context.Context) (*store.Info, error) {
+	if strings.ContainsRune(r.ship, filepath.Separator) && !strings.Contains(r.ship, ":") {
+		return nil, nil
+	}
+	if _, err := os.Stat(r.ship); err == nil {
+		return nil, nil
+	}
+	info, err := r.imageStore().Find(ctx, r.ship)
+	if err != nil {
+		if strings.ContainsRune(r.ship, filepath.Separator) {
+			return nil, nil // a path that isn't there
+		}
+		return nil, fmt.Errorf("no such ship or image: %s: %w", r.ship, err)
+	}
+	return &info, nil
+}
+
+// image returns the stored image that the user names, or builds the ship's.
+func (r *runner) image(ctx context.Context, s ship.Ship) (image.Image, error) {
+	if r.stored == nil {
+		img, _, err := r.build(ctx, s, r.buildOptions(s))
+		return img, err
+	}
+	img, info, err := r.imageStore().Image(ctx, r.stored.ID)
+	if err != nil {
+		return img, err
+	}
+	if r.guest != img.Guest {
+		return img, fmt.Errorf("image %s is for %s, the guest is %s", r.ship, img.Guest, r.guest)
+	}
+	r.status.line("image", "%-22s %d files, %s", info.Name(), img.Tree.Len(), formatSize(img.Tree.Size()))
+	return img, nil
+}
+
+func (r *runner) imageStore() *store.Store {
+	return &store.Store{Dir: filepath.Join(r.home, "images"), Logger: r.app.logger()}
 }
 
 // completeGuest settles the guest: what the user asked for, else the ship's,

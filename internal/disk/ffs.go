@@ -62,20 +62,29 @@ func (p *plan) ffsOptions() ffs.Options {
 func (p *plan) ffsEntries(src *sources) []ffs.Entry {
 	all := make([]ffs.Entry, len(p.entries))
 	for i, e := range p.entries {
-		all[i] = ffs.Entry{
-			Path: e.Path, Mode: fileMode(e), UID: e.UID, GID: e.GID, ModTime: e.ModTime,
-			Major: e.Major, Minor: e.Minor, Size: e.Size,
-		}
-		switch e.Type {
-		case tree.File:
+		all[i] = Entry(e)
+		if e.Type == tree.File {
 			all[i].Open = func() (io.ReadCloser, error) { return src.open(e) }
-		case tree.Symlink:
-			all[i].Target = e.Link
-		case tree.Hardlink:
-			all[i].Hardlink = e.Link
 		}
 	}
 	return all
+}
+
+// Entry is e as package ffs has it.
+func Entry(e tree.Entry) ffs.Entry {
+	f := ffs.Entry{
+		Path: e.Path, Mode: fileMode(e), UID: e.UID, GID: e.GID, ModTime: e.ModTime,
+		Major: e.Major, Minor: e.Minor, Size: e.Size,
+	}
+	switch e.Type {
+	case tree.File:
+		f.Open = func() (io.ReadCloser, error) { return e.Open() }
+	case tree.Symlink:
+		f.Target = e.Link
+	case tree.Hardlink:
+		f.Hardlink = e.Link
+	}
+	return f
 }
 
 var modeTypes = map[tree.Type]fs.FileMode{

@@ -11,4 +11,6 @@ const (
 	DefaultDaily = "https://nycdn.netbsd.org/pub/NetBSD-daily"
 	// DefaultSmolMirror holds smolBSD's kernels, with .sha256 files beside.
 	DefaultSmolMirror = "https://smolbsd.org/assets"
+	// DefaultPkgsrc holds pkgsrc's binary packages: i386/10.1/All/….
+	DefaultPkgsrc = "https://cdn.netbsd.org/pub/pkgsrc/packages/NetBSD"
 )

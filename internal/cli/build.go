@@ -1,0 +1,262 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fakecracker/fakecracker/internal/build"
+	"github.com/fakecracker/fakecracker/internal/image"
+	"github.com/fakecracker/fakecracker/internal/image/store"
+	"github.com/fakecracker/fakecracker/internal/kernel"
+	"github.com/fakecracker/fakecracker/internal/tree"
+)
+
+// shipFlags are the flags of build as they were typed.
+type shipFlags struct {
+	tag       []string
+	file      string
+	target    string
+	buildArgs []string
+	output    string
+	guest     string
+	kernel    string
+	layout    string
+	accel     string
+	memory    string
+	limit     time.Duration
+	network   bool
+	allowHost bool
+	noCache   bool
+	quiet     bool
+	sources   sourceFlags
+}
+
+func newBuild(a *app) *cobra.Command {
+	var f shipFlags
+	c := &cobra.Command{
+		Use:   "build [flags] PATH",
+		Short: "Build an image of a ship, a Dockerfile or a program",
+		Long: `Build an image of a ship, a Dockerfile or a program.
+
+PATH is a folder with a ship.conf, Dockerfile or SMOLerfile in it, one of these
+files, or a program, whose guest is known by its ELF header. Neither root nor
+a NetBSD host is needed. Steps that only the guest's own system can carry out
+run in a microVM of the tree that is being built.
+
+-o says what comes out: type=image (an image of this machine, the default),
+type=dir,dest=FOLDER, type=tar,dest=FILE or type=disk,dest=FILE (- is standard
+output for a tar).`,
+		Example: `  fakecracker build --guest linux examples/nginx
+  fakecracker build -t web:1 --build-arg VERSION=1.2 .
+  fakecracker build -f Dockerfile.test --target test .
+  fakecracker build -o type=disk,dest=root.img article.conf
+  fakecracker build -o type=tar,dest=- ./server | tar tv`,
+		GroupID: "image",
+		Args:    exactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			return f.run(c.Context(), a, args[0])
+		},
+	}
+	f.declare(c)
+	return c
+}
+
+func (f *shipFlags) declare(c *cobra.Command) {
+	fl := c.Flags()
+	fl.StringArrayVarP(&f.tag, "tag", "t", nil, "name the image `NAME[:TAG]` (default: the ship's name)")
+	fl.StringVarP(&f.file, "file", "f", "", "the definition, if it is not what PATH has (PATH is the build context then)")
+	fl.StringVar(&f.target, "target", "", "the stage of a Dockerfile to build (default: the last)")
+	fl.StringArrayVar(&f.buildArgs, "build-arg", nil, "set `NAME=VALUE` for an ARG; without a value, the environment's")
+	fl.StringVarP(&f.output, "output", "o", "type=image", "what comes out: type=image|dir|tar|disk[,dest=PATH]")
+	fl.StringVar(&f.guest, "guest", "", "the guest's system: netbsd[/i386|/amd64] or linux (default: the ship's, else netbsd/i386)")
+	fl.StringVar(&f.kernel, "kernel", "", "the kernel that steps run under, a `NAME` of 'kernel ls' or a file")
+	fl.StringVar(&f.layout, "disk-layout", "", "bare, disklabel or gpt, for -o type=disk")
+	fl.StringVar(&f.accel, "accel", "", "tcg, kvm, hvf or nvmm, for steps")
+	fl.StringVar(&f.memory, "step-memory", "", "memory of the guest that runs steps (default 512M)")
+	fl.DurationVar(&f.limit, "step-limit", time.Hour, "how long a step may take")
+	fl.BoolVar(&f.network, "network", false, "let steps reach the network")
+	fl.BoolVar(&f.allowHost, "allow-host-commands", false, "let a .conf file run programs of this host, as sailor does")
+	fl.BoolVar(&f.noCache, "no-cache", false, "make the image even if nothing has changed")
+	fl.BoolVarP(&f.quiet, "quiet", "q", false, "print the image's ID only")
+	f.sources.declare(c)
+}
+
+// output is what -o says.
+type output struct {
+	kind string // "image", "dir", "tar" or "disk"
+	dest string
+}
+
+// parseOutput reads "type=tar,dest=x.tar".
+func parseOutput(s string) (output, error) {
+	o := output{kind: "image"}
+	for field := range strings.SplitSeq(s, ",") {
+		key, value, ok := strings.Cut(field, "=")
+		switch {
+		case ok && key == "type":
+			o.kind = value
+		case ok && (key == "dest" || key == "d"):
+			o.dest = value
+		default:
+			return o, fmt.Errorf("-o %q: want type=image, or type=dir, tar or disk with dest=PATH", s)
+		}
+	}
+	switch {
+	case !slices.Contains([]string{"image", "dir", "tar", "disk"}, o.kind):
+		return o, fmt.Errorf("-o type=%s: the types are image, dir, tar and disk", o.kind)
+	case o.kind == "image" && o.dest != "":
+		return o, errors.New("-o type=image has no dest: 'fakecracker save' writes an image to a file")
+	case o.kind != "image" && o.dest == "":
+		return o, fmt.Errorf("-o type=%s: say where to, as in -o type=%[1]s,dest=PATH", o.kind)
+	case o.kind == "disk" && o.dest == "-":
+		return o, errors.New("-o type=disk: a disk has holes, and needs a file")
+	}
+	return o, nil
+}
+
+// parseBuildArgs reads NAME=VALUE, and NAME, whose value is the environment's.
+func (a *app) parseBuildArgs(args []string) (map[string]string, error) {
+	all := make(map[string]string)
+	for _, arg := range args {
+		name, value, ok := strings.Cut(arg, "=")
+		if name == "" {
+			return nil, fmt.Errorf("--build-arg %q: want NAME=VALUE", arg)
+		}
+		if !ok {
+			if value = a.getenv(name); value == "" {
+				continue
+			}
+		}
+		all[name] = value
+	}
+	return all, nil
+}
+
+// runner checks the flags, and returns what carries them out.
+func (f *shipFlags) runner(a *app, path string) (*runner, output, error) {
+	out, err := parseOutput(f.output)
+	if err != nil {
+		return nil, out, err
+	}
+	r := &runner{app: a, ship: path, began: time.Now(), console: a.out, status: &status{w: a.err, quiet: f.quiet}}
+	r.flags = runFlags{kernel: f.kernel, layout: f.layout, accel: f.accel, sources: f.sources, quiet: f.quiet}
+	if err := r.flags.checkWords(); err != nil {
+		return nil, out, err
+	}
+	if r.guest, err = parseGuest(f.guest); err != nil {
+		return nil, out, err
+	}
+	if r.shipOptions.BuildArgs, err = a.parseBuildArgs(f.buildArgs); err != nil {
+		return nil, out, err
+	}
+	if r.memory, err = parseMemory(f.memory); err != nil {
+		return nil, out, err
+	}
+	r.shipOptions.File, r.shipOptions.Target, r.shipOptions.AllowHostCommands = f.file, f.target, f.allowHost
+	return r, out, nil
+}
+
+// run builds, and puts out what is asked for.
+func (f *shipFlags) run(ctx context.Context, a *app, path string) error {
+	r, out, err := f.runner(a, path)
+	if err != nil {
+		return withCode(exitUsage, err)
+	}
+	if r.home, err = a.home(); err != nil {
+		return err
+	}
+	s, err := r.loadShip(ctx, r.guest)
+	if err != nil {
+		return err
+	}
+	r.guest = completeGuest(r.guest, s.Guest, kernel.Kernel{})
+	s.Guest = r.guest
+	o := r.buildOptions(s)
+	o.Network, o.StepMemory, o.StepLimit, o.Fresh = f.network, r.memory, f.limit, f.noCache
+	if out.kind == "image" {
+		o.Keep = f.keeper(r)
+	}
+	img, report, err := r.build(ctx, s, o)
+	if err != nil {
+		return err
+	}
+	if out.kind == "image" {
+		return f.name(ctx, r, img, report)
+	}
+	return r.export(ctx, img, out, r.flags.layout)
+}
+
+// keeper returns what puts an image that was made into the store.
+func (f *shipFlags) keeper(r *runner) func(context.Context, image.Image, build.Report) (string, error) {
+	return func(ctx context.Context, img image.Image, report build.Report) (string, error) {
+		r.status.pass("image", "store "+img.Name)
+		info, err := r.imageStore().Create(ctx, draftOf(img, report, r.app.sourceDate()))
+		return info.ID, err
+	}
+}
+
+// draftOf is the image as the store takes it.
+func draftOf(img image.Image, report build.Report, notAfter time.Time) store.Draft {
+	d := store.Draft{Guest: img.Guest, Config: img.Config, Base: report.Base, Created: newest(img.Tree, notAfter)}
+	for _, l := range report.Layers {
+		d.Layers = append(d.Layers, store.Layer{Entries: clamp(l.Entries, notAfter), Removed: l.Removed, CreatedBy: l.Text})
+	}
+	for _, p := range report.Packages {
+		d.Packages = append(d.Packages, store.Package{Name: p.Name, Version: p.Version, For: p.For})
+	}
+	return d
+}
+
+// newest is when the last of the files was made: what an image's own date is,
+// so that the same files are the same image.
+func newest(t tree.Tree, notAfter time.Time) time.Time {
+	var last time.Time
+	for _, e := range t.All() {
+		if e.ModTime.After(last) {
+			last = e.ModTime
+		}
+	}
+	if !notAfter.IsZero() && last.After(notAfter) {
+		return notAfter
+	}
+	return last
+}
+
+// clamp replaces times after notAfter, if that is set.
+func clamp(entries []tree.Entry, notAfter time.Time) []tree.Entry {
+	if notAfter.IsZero() {
+		return entries
+	}
+	entries = slices.Clone(entries)
+	for i := range entries {
+		if entries[i].ModTime.After(notAfter) {
+			entries[i].ModTime = notAfter
+		}
+	}
+	return entries
+}
+
+// name gives the image its names, and tells of it.
+func (f *shipFlags) name(ctx context.Context, r *runner, img image.Image, report build.Report) error {
+	names := f.tag
+	if len(names) == 0 {
+		names = []string{strings.ToLower(img.Name)}
+	}
+	for _, n := range names {
+		if err := r.imageStore().Tag(ctx, n, report.ID); err != nil {
+			return err
+		}
+	}
+	if f.quiet {
+		_, err := fmt.Fprintln(r.app.out, report.ID)
+		return err
+	}
+	r.status.line("image", "%-22s %.19s", names[0], report.ID)
+	return nil
+}

@@ -1,0 +1,122 @@
+package cli
+
+import (
+	"context"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fakecracker/fakecracker/internal/build"
+	"github.com/fakecracker/fakecracker/internal/fetch"
+	"github.com/fakecracker/fakecracker/internal/image"
+	"github.com/fakecracker/fakecracker/internal/kernel"
+	"github.com/fakecracker/fakecracker/internal/machine"
+	"github.com/fakecracker/fakecracker/internal/source/hostdir"
+	"github.com/fakecracker/fakecracker/internal/source/netbsd"
+	"github.com/fakecracker/fakecracker/internal/source/pkgsrc"
+	"github.com/fakecracker/fakecracker/internal/tree"
+)
+
+// defaultRelease is the NetBSD release that files come from where a ship does
+// not name one.
+const defaultRelease = "10.1"
+
+// sourceFlags say where the files of ships come from.
+type sourceFlags struct {
+	mirror   string
+	pkgsrc   string
+	sysroot  string
+	prune    bool
+	packages packageFlags
+}
+
+func (f *sourceFlags) declare(c *cobra.Command) {
+	fl := c.Flags()
+	fl.StringVar(&f.mirror, "mirror", "", "`ADDRESS` or folder of a NetBSD mirror (NetBSD-10.1/… is in it), for sets and kernels")
+	fl.StringVar(&f.pkgsrc, "pkgsrc", "", "`ADDRESS` or folder of pkgsrc's binary packages (i386/10.1/All is in it)")
+	fl.StringVar(&f.sysroot, "sysroot", "", "take system files from this `FOLDER` of the host, as sailor does, not from a release's sets")
+	fl.BoolVar(&f.prune, "prune", false, "leave out manual pages, headers, static libraries and translations")
+	f.packages.declare(c)
+}
+
+// sources are where the files of one build come from.
+type sources struct {
+	*app
+	flags   sourceFlags
+	home    string
+	status  *status
+	release string
+}
+
+func (s *sources) progress(word string) func(string) {
+	return func(text string) { s.status.pass(word, text) }
+}
+
+// client returns what gets files for the purpose, with a bar.
+func (s *sources) client(purpose, remedy string) *fetch.Client {
+	c := &fetch.Client{Dir: filepath.Join(s.home, "cache", purpose), Remedy: remedy}
+	c.Progress = func(name string, done, total int64) {
+		if done == 0 || done == total {
+			s.status.pass("fetch", name)
+		}
+	}
+	return c
+}
+
+// catalog opens NetBSD's sets, or the folder that stands for them.
+func (s *sources) catalog(ctx context.Context, g image.Guest, sets []string) (tree.Catalog, error) {
+	if s.flags.sysroot != "" {
+		return hostdir.Open(s.flags.sysroot)
+	}
+	src := &netbsd.Source{
+		Mirrors: []string{kernel.DefaultMirror, kernel.DefaultArchive},
+		Daily:   []string{kernel.DefaultDaily},
+		Release: s.release, Arch: g.Arch,
+		Dir:      filepath.Join(s.home, "cache/sets"),
+		Client:   s.client("downloads", "use another --mirror, or --sysroot"),
+		Logger:   s.logger(),
+		Progress: s.progress("sets"),
+	}
+	if m := s.flags.mirror; m != "" {
+		src.Mirrors, src.Daily = []string{m}, []string{m, strings.TrimSuffix(m, "/NetBSD") + "/NetBSD-daily"}
+	}
+	return src.Open(ctx, sets)
+}
+
+// system identifies the stock that catalog opens. A folder of the host, and
+// the latest of daily builds, may be another each time.
+func (s *sources) system() string {
+	if _, err := strconv.ParseFloat(s.release, 64); s.flags.sysroot != "" || err != nil {
+		return time.Now().String()
+	}
+	return strings.Join([]string{s.release, s.flags.mirror, s.flags.sysroot}, " ")
+}
+
+// packages returns the source of packages for the guest.
+func (s *sources) packages(g image.Guest) build.PackageSource {
+	if g.OS == machine.Linux {
+		return s.debian(s.home, s.flags.packages, s.status)
+	}
+	mach := map[string]string{"amd64": "x86_64"}[g.Arch]
+	if mach == "" {
+		mach = g.Arch
+	}
+	base := s.flags.pkgsrc
+	if base == "" {
+		base = kernel.DefaultPkgsrc
+	}
+	return &pkgsrc.Source{
+		Mirror: strings.TrimSuffix(base, "/") + "/" + mach + "/" + s.release + "/All",
+		OS:     "NetBSD", Arch: g.Arch, Release: s.release,
+		Dir:      filepath.Join(s.home, "cache/pkgsrc"),
+		Client:   s.client("pkgsrc/downloads", "use another --pkgsrc"),
+		Offline:  s.flags.packages.offline,
+		Refresh:  s.flags.packages.refresh,
+		Time:     s.sourceDate(),
+		Logger:   s.logger(),
+		Progress: s.progress("packages"),
+	}
+}
