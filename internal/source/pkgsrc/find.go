@@ -92,10 +92,14 @@ func globQuote(s string) string {
 func (x *index) superseding(base string) ([]listed, error) {
 	var found []listed
 	for _, l := range x.packages {
-		if !strings.Contains(l.record, base) {
-			continue // it is not decoded for nothing
+		b, err := x.record(l)
+		if err != nil {
+			return nil, err
 		}
-		e, err := l.entry()
+		if !strings.Contains(string(b), base) {
+			continue // most are not decoded for nothing
+		}
+		e, err := x.entry(l)
 		if err != nil {
 			return nil, err
 		}

@@ -1,6 +1,7 @@
 package pkgsrc
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/binary"
 	"encoding/json"
@@ -8,6 +9,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"math"
 	"os"
 	"slices"
 	"sort"
@@ -16,18 +18,31 @@ import (
 	"github.com/fakecracker/fakecracker/internal/atomicfile"
 )
 
-// A parsed summary is kept as one file. Numbers are varints, strings come
-// after their length.
+// A parsed summary is kept as one file: a head that is read whole, and the
+// records of packages, which are read one by one.
 //
-//	indexMagic
-//	string   header, in JSON
-//	number   of packages
-//	of each package, sorted by its name, the newest version of one first:
-//	  string   name
-//	  string   version
-//	  string   record: File, Size and so on, as appendRecord writes them
-//	4 bytes  CRC-32C of all that comes before, little-endian
-const indexMagic = "fc-pkgsummary-1\n"
+//	offset  bytes
+//	0       16    indexMagic
+//	16      8     length of the head, little-endian
+//	24      head
+//	              string  header, in JSON
+//	              number  of packages
+//	              of each package, sorted by its name, the newest version of
+//	              one first:
+//	                string   name
+//	                string   version
+//	                number   length of its record
+//	                4 bytes  CRC-32C of the record, little-endian
+//	…       4     CRC-32C of the head, little-endian
+//	…       …     records, as appendRecord writes them
+//
+// Numbers are varints, strings come after their length.
+const (
+	indexMagic = "fc-pkgsummary-2\n"
+	headAt     = 24
+	maxHead    = 1 << 28 // bytes
+	maxHeader  = 1 << 14 // bytes of the JSON and its length
+)
 
 // header is what is known of the summary itself.
 type header struct {
@@ -39,32 +54,83 @@ type header struct {
 
 var errDamaged = errors.New("it is damaged, or another version's")
 
-// An index is a repository's packages. What is known of one is decoded when
-// it is asked for: to open the index of 25,000 takes some 10 ms.
+// An index is a repository's packages. What is known of one is only read when
+// it is asked for, so that opening the index of 25,000 takes a few ms.
 type index struct {
 	header
 	packages []listed
+	records  io.ReaderAt
+	file     io.Closer // may be nil
 }
 
-// listed is a package of an index.
+// listed is a package of an index, and where its record is.
 type listed struct {
 	base, version string
-	record        string
+	offset        int64 // in records
+	size          int   // bytes
+	sum           uint32
 }
 
 func (l listed) name() string { return l.base + "-" + l.version }
 
-// entry returns what is known of the package.
-func (l listed) entry() (*entry, error) {
+// Close closes the file that the index is in.
+func (x *index) Close() error {
+	if x.file == nil {
+		return nil
+	}
+	return x.file.Close()
+}
+
+// checksumOf is the CRC that an index has of its parts.
+func checksumOf(b []byte) uint32 { return crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli)) }
+
+// makeIndex makes an index of the packages that entries adds. Of two that have
+// the same name the first one stays.
+func makeIndex(h header, entries func(add func(e *entry) error) error) (*index, error) {
+	x := &index{header: h}
+	var records []byte
+	err := entries(func(e *entry) error {
+		l := listed{base: e.Base, version: e.Version, offset: int64(len(records))}
+		records = appendRecord(records, e)
+		record := records[l.offset:]
+		l.size, l.sum = len(record), checksumOf(record)
+		x.packages = append(x.packages, l)
+		return nil
+	})
+	slices.SortStableFunc(x.packages, func(a, b listed) int {
+		return cmp.Or(strings.Compare(a.base, b.base), compareVersions(b.version, a.version), strings.Compare(a.version, b.version))
+	})
+	x.packages = slices.CompactFunc(x.packages, func(a, b listed) bool { return a.base == b.base && a.version == b.version })
+	x.records = bytes.NewReader(records)
+	return x, err
+}
+
+// record reads what the index says of a package.
+func (x *index) record(l listed) ([]byte, error) {
+	b := make([]byte, l.size)
+	if _, err := x.records.ReadAt(b, l.offset); err != nil && !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("read what is known of %s: %w", l.name(), err)
+	}
+	if checksumOf(b) != l.sum {
+		return nil, fmt.Errorf("read what is known of %s: %w", l.name(), errDamaged)
+	}
+	return b, nil
+}
+
+// entry returns what is known of a package.
+func (x *index) entry(l listed) (*entry, error) {
+	b, err := x.record(l)
+	if err != nil {
+		return nil, err
+	}
 	e := &entry{Base: l.base, Version: l.version}
-	d := decoder{rest: l.record}
+	d := decoder{rest: string(b)}
 	e.Size = int64(d.number())
 	for _, f := range e.fields() {
 		*f.value = d.text()
 	}
 	for _, list := range e.lists() {
-		n := d.number()
-		for ; n > 0 && !d.bad; n-- {
+		for n := d.number(); n > 0 && !d.bad; n-- {
 			*list.values = append(*list.values, d.text())
 		}
 	}
@@ -92,70 +158,100 @@ func appendRecord(b []byte, e *entry) []byte {
 	return b
 }
 
-// sortListed brings packages into an index's order. Of two that have the same
-// name the first one stays.
-func sortListed(packages []listed) []listed {
-	slices.SortStableFunc(packages, func(a, b listed) int {
-		return cmp.Or(strings.Compare(a.base, b.base), compareVersions(b.version, a.version), strings.Compare(a.version, b.version))
-	})
-	return slices.CompactFunc(packages, func(a, b listed) bool { return a.base == b.base && a.version == b.version })
-}
-
 // save writes the index to path.
 func (x *index) save(path string) error {
 	h, err := json.Marshal(x.header)
 	if err != nil {
 		return err
 	}
-	b := appendText([]byte(indexMagic), string(h))
-	b = binary.AppendUvarint(b, uint64(len(x.packages)))
+	head := appendText(nil, string(h))
+	head = binary.AppendUvarint(head, uint64(len(x.packages)))
 	for _, l := range x.packages {
-		b = appendText(appendText(appendText(b, l.base), l.version), l.record)
+		head = binary.AppendUvarint(appendText(appendText(head, l.base), l.version), uint64(l.size))
+		head = binary.LittleEndian.AppendUint32(head, l.sum)
 	}
-	b = binary.LittleEndian.AppendUint32(b, crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli)))
-	return atomicfile.WriteFile(path, b, 0o644)
+	start := binary.LittleEndian.AppendUint64([]byte(indexMagic), uint64(len(head)))
+	start = binary.LittleEndian.AppendUint32(append(start, head...), checksumOf(head))
+	return atomicfile.Write(path, 0o644, func(w io.Writer) error {
+		_, err := w.Write(start)
+		for i := 0; i < len(x.packages) && err == nil; i++ {
+			var b []byte
+			if b, err = x.record(x.packages[i]); err == nil {
+				_, err = w.Write(b)
+			}
+		}
+		return err
+	})
 }
 
-// openIndex reads what save wrote.
+// openIndex opens what save wrote, for the caller to close.
 func openIndex(path string) (*index, error) {
-	b, err := os.ReadFile(path)
+	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
-	x, err := decodeIndex(b)
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", path, err)
+	fi, err := f.Stat()
+	var x *index
+	if err == nil {
+		x, err = decodeIndex(f, fi.Size())
 	}
+	if err != nil {
+		return nil, closed(f, fmt.Errorf("read %s: %w", path, err))
+	}
+	x.file = f
 	return x, nil
 }
 
-func decodeIndex(b []byte) (*index, error) {
-	end := len(b) - 4
-	if end < len(indexMagic) || string(b[:len(indexMagic)]) != indexMagic ||
-		crc32.Checksum(b[:end], crc32.MakeTable(crc32.Castagnoli)) != binary.LittleEndian.Uint32(b[end:]) {
+// decodeIndex reads an index of size bytes.
+func decodeIndex(r io.ReaderAt, size int64) (*index, error) {
+	start := make([]byte, headAt)
+	if _, err := r.ReadAt(start, 0); err != nil || string(start[:len(indexMagic)]) != indexMagic {
+		return nil, errDamaged
+	}
+	n := binary.LittleEndian.Uint64(start[len(indexMagic):])
+	if n > maxHead || headAt+int64(n)+4 > size {
+		return nil, errDamaged
+	}
+	head := make([]byte, n+4)
+	if _, err := r.ReadAt(head, headAt); err != nil && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	if checksumOf(head[:n]) != binary.LittleEndian.Uint32(head[n:]) {
 		return nil, errDamaged
 	}
 	x := &index{}
-	d := decoder{rest: string(b[len(indexMagic):end])} // one copy, of which every string is a part
+	recordsAt := headAt + int64(len(head))
+	x.records = io.NewSectionReader(r, recordsAt, size-recordsAt)
+	return x, x.decodeHead(string(head[:n]), size-recordsAt)
+}
+
+// decodeHead reads the head, whose records have to be size bytes long.
+func (x *index) decodeHead(head string, size int64) error {
+	d := decoder{rest: head}
 	if err := json.Unmarshal([]byte(d.text()), &x.header); err != nil {
-		return nil, errDamaged
+		return errDamaged
 	}
 	n := d.number()
 	if n > uint64(len(d.rest)) {
-		return nil, errDamaged
+		return errDamaged
 	}
 	x.packages = make([]listed, n)
+	var offset int64
 	for i := range x.packages {
-		x.packages[i] = listed{base: d.text(), version: d.text(), record: d.text()}
+		l := listed{base: d.text(), version: d.text(), offset: offset}
+		length := d.number()
+		if length > math.MaxInt32 {
+			return errDamaged
+		}
+		l.size, l.sum = int(length), d.uint32()
+		offset += int64(length)
+		x.packages[i] = l
 	}
-	if d.bad || d.rest != "" {
-		return nil, errDamaged
+	if d.bad || d.rest != "" || offset != size {
+		return errDamaged
 	}
-	return x, nil
+	return nil
 }
-
-// maxHeader is how many bytes of an index readHeader looks at.
-const maxHeader = 1 << 14
 
 // readHeader reads only what an index says of itself.
 func readHeader(path string) (h header, err error) {
@@ -164,14 +260,16 @@ func readHeader(path string) (h header, err error) {
 		return header{}, err
 	}
 	defer func() { err = closed(f, err) }()
-	b := make([]byte, maxHeader)
+	b := make([]byte, headAt+maxHeader)
 	n, err := io.ReadFull(f, b)
 	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
 		return header{}, err
 	}
-	rest, ok := strings.CutPrefix(string(b[:n]), indexMagic)
-	d := decoder{rest: rest}
-	if err := json.Unmarshal([]byte(d.text()), &h); err != nil || !ok {
+	if n < headAt || string(b[:len(indexMagic)]) != indexMagic {
+		return header{}, fmt.Errorf("read %s: %w", path, errDamaged)
+	}
+	d := decoder{rest: string(b[headAt:n])}
+	if err := json.Unmarshal([]byte(d.text()), &h); err != nil {
 		return header{}, fmt.Errorf("read %s: %w", path, errDamaged)
 	}
 	return h, nil
@@ -197,36 +295,4 @@ func (x *index) starting(prefix string) []listed {
 		to++
 	}
 	return x.packages[from:to]
-}
-
-// decoder takes what it reads off rest. Once that is not what it must be, bad
-// is set, and all that it returns is zero.
-type decoder struct {
-	rest string
-	bad  bool
-}
-
-func (d *decoder) number() uint64 {
-	var n uint64
-	for i := 0; i < len(d.rest) && i < binary.MaxVarintLen64; i++ {
-		b := d.rest[i]
-		n |= uint64(b&0x7f) << (7 * i)
-		if b < 0x80 {
-			d.rest = d.rest[i+1:]
-			return n
-		}
-	}
-	d.bad, d.rest = true, ""
-	return 0
-}
-
-func (d *decoder) text() string {
-	n := d.number()
-	if n > uint64(len(d.rest)) {
-		d.bad, d.rest = true, ""
-		return ""
-	}
-	s := d.rest[:n]
-	d.rest = d.rest[n:]
-	return s
 }

@@ -94,26 +94,29 @@ func (s *Source) Packages(ctx context.Context, names []string) (tree.Tree, sourc
 // them ready for Installed.Apply. A name may be a pattern of pkg_info(1), or
 // the beginning of a name and version, as "apache-2.4".
 func (s *Source) Install(ctx context.Context, names []string) (*Installed, error) {
-	in := &Installed{t0: s.time()}
 	if len(names) == 0 {
-		return in, nil
+		return &Installed{t0: s.time()}, nil
 	}
-	x, fresh, err := s.open(ctx, s.Refresh)
-	if err != nil {
-		return nil, err
-	}
-	in, err = s.install(ctx, x, names)
+	in, fresh, err := s.installFrom(ctx, s.Refresh, names)
 	if s.outdated(err) && !fresh && !s.Offline {
 		// The list may be older than what it lists.
-		newer, fresh, oerr := s.open(ctx, true)
-		if oerr != nil {
-			return nil, errors.Join(err, oerr)
-		}
-		if fresh {
-			return s.install(ctx, newer, names)
+		if newer, fresh, nerr := s.installFrom(ctx, true, names); fresh {
+			return newer, nerr
 		}
 	}
 	return in, err
+}
+
+// installFrom is Install with one package list. It reports whether the
+// repository was asked for that.
+func (s *Source) installFrom(ctx context.Context, force bool, names []string) (in *Installed, fresh bool, err error) {
+	x, fresh, err := s.open(ctx, force)
+	if err != nil {
+		return nil, false, err
+	}
+	defer func() { err = closed(x, err) }()
+	in, err = s.install(ctx, x, names)
+	return in, fresh, err
 }
 
 // outdated reports whether an error can come from an old package list.

@@ -1,6 +1,7 @@
 package pkgsrc
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -36,7 +37,7 @@ func (s *Source) indexPath() string {
 	return filepath.Join(s.Dir, "index-"+hex.EncodeToString(sum[:8]))
 }
 
-// open returns the packages of the repository, from what is kept of its
+// open returns the packages of the repository, for the caller to close, from what is kept of its
 // summary if that is recent or if there is no getting at a newer one. It
 // reports whether the repository was asked.
 func (s *Source) open(ctx context.Context, force bool) (x *index, fresh bool, err error) {
@@ -60,9 +61,14 @@ func (s *Source) open(ctx context.Context, force bool) (x *index, fresh bool, er
 	newer, err := s.refresh(ctx, x)
 	switch {
 	case err == nil:
-		return newer, true, nil
-	case x == nil || ctx.Err() != nil:
+		if x != nil && x != newer {
+			err = x.Close()
+		}
+		return newer, true, err
+	case x == nil:
 		return nil, false, err
+	case ctx.Err() != nil:
+		return nil, false, closed(x, err)
 	}
 	s.log().Warn("the package list is not new", "err", err)
 	s.progress("no new package list, going on with the one at hand: " + err.Error())
@@ -85,7 +91,7 @@ func (s *Source) kept(at string) (*index, time.Duration, error) {
 	}
 	fi, err := os.Stat(at)
 	if err != nil {
-		return nil, 0, fmt.Errorf("read the package list: %w", err)
+		return nil, 0, closed(x, fmt.Errorf("read the package list: %w", err))
 	}
 	return x, time.Since(fi.ModTime()), nil
 }
@@ -169,8 +175,7 @@ func (s *Source) stamp(ctx context.Context, client *fetch.Client, addr string) (
 }
 
 // download gets and parses the summary at addr.
-func (s *Source) download(ctx context.Context, client *fetch.Client, addr, stamp string) (*index, error) {
-	x := &index{header: header{Address: addr, Stamp: stamp}}
+func (s *Source) download(ctx context.Context, client *fetch.Client, addr, stamp string) (x *index, err error) {
 	if err := os.MkdirAll(s.Dir, 0o755); err != nil {
 		return nil, err
 	}
@@ -178,43 +183,43 @@ func (s *Source) download(ctx context.Context, client *fetch.Client, addr, stamp
 	if err != nil {
 		return nil, err
 	}
-	err = client.File(ctx, addr, "", func(file string) error {
-		if err := x.parse(ctx, file, sums.of); err != nil {
+	h := header{Address: addr, Stamp: stamp, Sums: sums.digest}
+	err = client.File(ctx, addr, "", func(file string) (err error) {
+		if x, err = parseSummary(ctx, file, h, sums.of); err != nil {
 			return fmt.Errorf("read %s: %w (is it a mirror of pkgsrc?)", addr, err)
 		}
 		return nil
 	})
-	x.Sums = sums.digest
 	return x, err
 }
 
-// parse reads the summary in a file of the host. of are the digests of
+// parseSummary reads the summary in a file of the host. of are the digests of
 // packages by their files' names, which those of the summary go before.
-func (x *index) parse(ctx context.Context, file string, of map[string]string) (err error) {
+func parseSummary(ctx context.Context, file string, h header, of map[string]string) (x *index, err error) {
 	f, err := os.Open(file)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer func() { err = closed(f, err) }()
 	z, err := archive.Decompress(f)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer func() { err = closed(z, err) }()
-	h := sha256.New()
-	err = readSummary(io.TeeReader(z, h), func(e *entry) error {
-		if e.Sum == "" {
-			e.Sum = of[e.file()]
-		}
-		x.packages = append(x.packages, listed{base: e.Base, version: e.Version, record: string(appendRecord(nil, e))})
-		return ctx.Err()
+	sum := sha256.New()
+	x, err = makeIndex(h, func(add func(e *entry) error) error {
+		return readSummary(io.TeeReader(z, sum), func(e *entry) error {
+			if e.Sum == "" {
+				e.Sum = of[e.file()]
+			}
+			return cmp.Or(ctx.Err(), add(e))
+		})
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	x.packages = sortListed(x.packages)
-	x.Digest = "sha256:" + hex.EncodeToString(h.Sum(nil))
-	return nil
+	x.Digest = "sha256:" + hex.EncodeToString(sum.Sum(nil))
+	return x, nil
 }
 
 // sums are the digests of a repository's files.

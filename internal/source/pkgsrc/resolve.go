@@ -1,6 +1,7 @@
 package pkgsrc
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -126,9 +127,9 @@ func (s *solver) choose(d *decision) (bool, error) {
 	why := s.unmet(n)
 	for d.next < len(n.found) {
 		if s.tries++; s.tries > maxTries {
-			return false, fmt.Errorf("no packages that go together found in %d tries; the first attempt: %w", maxTries, s.first)
+			return false, fmt.Errorf("no packages that go together found in %d tries: %w", maxTries, cmp.Or(s.first, why))
 		}
-		e, err := n.found[d.next].entry()
+		e, err := s.index.entry(n.found[d.next])
 		if err != nil {
 			return false, err
 		}

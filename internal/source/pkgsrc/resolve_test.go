@@ -12,7 +12,7 @@ import (
 // dependencies as they are, conflicts after !, what is superseded after ~.
 func indexOf(t testing.TB, lines ...string) *index {
 	t.Helper()
-	x := &index{}
+	var entries []entry
 	for _, l := range lines {
 		words := strings.Fields(l)
 		base, version, ok := splitName(words[0])
@@ -30,9 +30,24 @@ func indexOf(t testing.TB, lines ...string) *index {
 				e.Depends = append(e.Depends, w)
 			}
 		}
-		x.packages = append(x.packages, listed{base: base, version: version, record: string(appendRecord(nil, &e))})
+		entries = append(entries, e)
 	}
-	x.packages = sortListed(x.packages)
+	return indexWith(t, header{}, entries)
+}
+
+func indexWith(t testing.TB, h header, entries []entry) *index {
+	t.Helper()
+	x, err := makeIndex(h, func(add func(e *entry) error) error {
+		for i := range entries {
+			if err := add(&entries[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	return x
 }
 
@@ -80,19 +95,25 @@ func TestResolve(t *testing.T) {
 		{"another name for what is superseded", []string{"new-2 ~old-[0-9]*", "x-1 old>=1"}, "old x", "new-2 x-1"},
 		{"what is superseded is not beside it", []string{"new-2 ~old-[0-9]*", "old-1"}, "new old", "error: new-2 conflicts with old-1"},
 		{
-			"a conflict", []string{"nginx-1 !apache-[0-9]*", "site-1 apache-[0-9]*", "apache-2.4"}, "nginx site",
+			"a conflict",
+			[]string{"nginx-1 !apache-[0-9]*", "site-1 apache-[0-9]*", "apache-2.4"},
+			"nginx site",
 			"error: nginx-1 conflicts with apache-2.4 (site-1 needs apache-2.4)",
 		},
 		{"a conflict with its own other versions", []string{"nginx-1 !nginx-[0-9]*"}, "nginx", "nginx-1"},
 		{"a conflict that an alternative avoids", []string{"a-1 {b,c}-[0-9]*", "b-2 !a-[0-9]*", "c-1"}, "a", "c-1 a-1"},
 		{"no such version", []string{"nginx-1.26.2 pcre2>=10.42", "pcre2-10.40"}, "nginx", "error: nginx-1.26.2 needs pcre2>=10.42, the index has pcre2-10.40"},
 		{
-			"the chain", []string{"web-1 nginx>=1", "nginx-1.26.2 pcre2>=10.42", "pcre2-10.40"}, "web",
+			"the chain",
+			[]string{"web-1 nginx>=1", "nginx-1.26.2 pcre2>=10.42", "pcre2-10.40"},
+			"web",
 			"error: nginx-1.26.2 needs pcre2>=10.42, the index has pcre2-10.40 (web-1 needs nginx-1.26.2)",
 		},
 		{"no such dependency", []string{"nginx-1 pcre2>=10"}, "nginx", "error: nginx-1 needs pcre2>=10, the index has no such package"},
 		{
-			"two versions of one", []string{"a-1 php>=8", "b-1 php<8", "php-8.1", "php-7.4"}, "a b",
+			"two versions of one",
+			[]string{"a-1 php>=8", "b-1 php<8", "php-8.1", "php-7.4"},
+			"a b",
 			"error: b-1 needs php<8, but php-8.1 is wanted too (a-1 needs php-8.1)",
 		},
 		{"no such package", []string{"nginx-1"}, "apache", `error: package "apache" not found`},
