@@ -175,6 +175,7 @@ func TestSmolRun(t *testing.T) {
 		{"a backslash is eaten", "RUN echo '\\$A \\\\$A' \\`date\\`", "echo '$A \\one' `date`"},
 		{"others stay", `RUN printf 'a\n\t"b\"'`, `printf 'a\n\t"b\"'`},
 		{"suffixes", "RUN echo ${V%%.*} ${V#1.} ${NONE:-$A}", "echo 1 2.3 ${NONE:-one}"},
+		{"without an end", "RUN echo ${A ${A-", "echo ${A ${A-"},
 		{"what only a shell knows", "RUN echo ${#A}", "echo ${#A}"},
 		{"commands are the guest's", "RUN echo $(uname -m) $A", "echo $(uname -m) one"},
 		{"a list", `RUN ["echo", "$A", "\\$A"]`, ""},

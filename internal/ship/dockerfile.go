@@ -45,10 +45,6 @@ func (d *definition) wrong(in Instruction, err error) error {
 	return fmt.Errorf("%s: %w", d.at(in), err)
 }
 
-func (d *definition) note(in Instruction, text string) {
-	d.notes = append(d.notes, d.at(in)+": "+text)
-}
-
 // loadDockerfile reads the Dockerfile or SMOLerfile src of the file at path,
 // whose COPY takes files from the folder dir.
 func loadDockerfile(ctx context.Context, path, dir string, src []byte, o Options) (Ship, error) {

@@ -163,8 +163,8 @@ func (e *evaluator) reference(text string) (string, int) {
 	if m[1] != "" {
 		return e.vars[m[1]], len(m[0])
 	}
-	end := closing(text)
-	if end < 0 || end > 4096 {
+	end := closing(text[:min(len(text), 4096)])
+	if end < 0 {
 		return "$", 1
 	}
 	w := e.words()
