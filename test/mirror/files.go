@@ -123,7 +123,9 @@ func (l list) tar(before string, first ...string) ([]byte, error) {
 			Typeflag: f.kind, Name: before + name, Linkname: f.link, Mode: f.mode, Size: int64(len(f.body)),
 			Uid: f.uid, Gid: f.gid, Uname: "root", Gname: "wheel", ModTime: made, Format: tar.FormatUSTAR,
 		}
-		if f.kind == tar.TypeDir && name != "." {
+		if name == "." {
+			h.Name = before
+		} else if f.kind == tar.TypeDir {
 			h.Name += "/"
 		}
 		if f.kind == tar.TypeLink {

@@ -49,9 +49,6 @@ const (
 	signed          // nothing is wrong: it is in an ar archive with a signature
 )
 
-// base is the name without the version.
-func (p *pkg) base() string { return p.name[:strings.LastIndexByte(p.name, '-')] }
-
 // fileName is that of the package's file.
 func (p *pkg) fileName() string { return p.name + ".tgz" }
 

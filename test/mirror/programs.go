@@ -13,6 +13,19 @@ import (
 // goarch are Go's names of NetBSD's architectures.
 var goarch = map[string]string{"i386": "386", "amd64": "amd64"}
 
+// findPrograms reads the programs, or compiles them.
+func findPrograms(ctx context.Context, o Options, arch string) (programs, error) {
+	if o.Programs == "" {
+		return buildPrograms(ctx, o.Root, arch)
+	}
+	userland, err := os.ReadFile(filepath.Join(o.Programs, arch, "userland"))
+	if err != nil {
+		return programs{}, err
+	}
+	services, err := os.ReadFile(filepath.Join(o.Programs, arch, "services"))
+	return programs{userland, services}, err
+}
+
 // buildPrograms compiles the userland and the services for the architecture.
 func buildPrograms(ctx context.Context, root, arch string) (programs, error) {
 	dir, err := os.MkdirTemp("", "fakecracker-userland")

@@ -168,6 +168,7 @@ func (s *Server) spoil(w http.ResponseWriter, r *http.Request, kind Fault) {
 			w.Header().Set("Accept-Ranges", "bytes")
 		}
 		_, _ = w.Write(b[:len(b)/2])
+		flush(w)
 		panic(http.ErrAbortHandler) // how net/http is told to break the connection
 	case Endless:
 		_, _ = io.Copy(w, zeros{r.Context()})

@@ -20,6 +20,9 @@ import (
 type Options struct {
 	Arches []string // NetBSD's names: i386 and amd64, which both are the default
 	Root   string   // folder of this module's go.mod; default: found from the current folder
+	// Programs is the folder of the Go programs, as Write leaves it in its
+	// own folder of that name; default: they are compiled.
+	Programs string
 }
 
 // Folders of the mirror, below which it looks like NetBSD's own.
@@ -27,6 +30,7 @@ const (
 	Releases = "pub/NetBSD"          // NetBSD-10.1/i386/binary/sets/…
 	Daily    = "pub/NetBSD-daily"    // netbsd-11/latest/amd64/binary/sets/…
 	Packages = "pub/pkgsrc/packages" // NetBSD/x86_64/10.0/All/…
+	Programs = "programs"            // i386/userland and the like: what sets and packages are made with
 )
 
 // build is the daily build's folder, which "latest" is a link to.
@@ -35,7 +39,7 @@ const build = "202611220000Z"
 // Write makes the mirror's tree in dir, which is made if need be. The same
 // sources give the same bytes.
 func Write(ctx context.Context, dir string, o Options) error {
-	if o.Root == "" {
+	if o.Root == "" && o.Programs == "" {
 		root, err := moduleRoot()
 		if err != nil {
 			return err
@@ -51,15 +55,19 @@ func Write(ctx context.Context, dir string, o Options) error {
 		if goarch[arch] == "" {
 			return fmt.Errorf("make a mirror for %s: only i386 and amd64 are known", arch)
 		}
-		wg.Go(func() { errs[i] = writeArch(ctx, dir, o.Root, arch) })
+		wg.Go(func() { errs[i] = writeArch(ctx, dir, o, arch) })
 	}
 	wg.Wait()
 	return errors.Join(errs...)
 }
 
-func writeArch(ctx context.Context, dir, root, arch string) error {
-	p, err := buildPrograms(ctx, root, arch)
+func writeArch(ctx context.Context, dir string, o Options, arch string) error {
+	p, err := findPrograms(ctx, o, arch)
 	if err != nil {
+		return err
+	}
+	names := map[string][]byte{"userland": p.userland, "services": p.services}
+	if err := writeFiles(filepath.Join(dir, Programs, arch), names); err != nil {
 		return err
 	}
 	if err := writeSets(dir, arch, p); err != nil {

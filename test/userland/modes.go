@@ -67,7 +67,7 @@ func applyClause(bits uint32, clause string, dir bool) uint32 {
 	var set, all uint32
 	for _, w := range who {
 		shift := map[rune]int{'u': 6, 'g': 3, 'o': 0}[w]
-		all |= 7 << shift
+		all |= 7<<shift | map[rune]uint32{'u': 0o4000, 'g': 0o2000}[w]
 		for _, p := range perms {
 			switch {
 			case p == 'X' && !dir && bits&0o111 == 0:

@@ -273,6 +273,9 @@ func mountFFS(args []string) error {
 		return err
 	}
 	data := struct{ Fspec *byte }{spec} // struct ufs_args of ufs/ufs/ufsmount.h
+	if o.rest[0] == "root_device" {
+		data.Fspec = nil // what the kernel itself mounted has no other name
+	}
 	return callMount("ffs", o.rest[1], flags, unsafe.Pointer(&data), unsafe.Sizeof(data))
 }
 

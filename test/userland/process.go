@@ -93,7 +93,7 @@ func kill(args []string) error {
 		}
 	}
 	if len(args) == 0 {
-		return errors.New("usage: kill [-signal] pid ...")
+		return errors.New("usage: kill [-signal] pid [pid ...]")
 	}
 	for _, a := range args {
 		pid, err := strconv.Atoi(a)

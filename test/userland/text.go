@@ -90,8 +90,9 @@ func sed(args []string) error {
 	if err := o.want(1, -1); err != nil {
 		return err
 	}
-	pattern, ok := strings.CutSuffix(o.rest[0], "/p")
-	if pattern, ok = strings.CutPrefix(pattern, "/"); !ok || !o.has('n') {
+	pattern, isPrint := strings.CutSuffix(o.rest[0], "/p")
+	pattern, isPattern := strings.CutPrefix(pattern, "/")
+	if !isPrint || !isPattern || !o.has('n') {
 		return errors.New(`only -n "/RE/p" is known`)
 	}
 	re, err := regexp.Compile(pattern)
