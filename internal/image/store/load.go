@@ -23,7 +23,8 @@ const (
 
 // Load takes the images that are at name: an archive that Save or docker save
 // wrote, compressed or not, or a folder in the form of the image
-// specification's layout. The images have the names that they were saved with;
+// specification's layout, or a raw disk with an FFS, as smolBSD makes them (its
+// name ends in .img, or it has no partitions). The images have the names that they were saved with;
 // with o.Names there may be only one. When one of them is damaged, the error
 // says so, and those before it are kept.
 func (s *Store) Load(ctx context.Context, name string, o TakeOptions) (_ []Info, err error) {
@@ -49,6 +50,13 @@ func (s *Store) Load(ctx context.Context, name string, o TakeOptions) (_ []Info,
 		return nil, bare(err)
 	}
 	defer f.Close() // was only read
+	if isDisk(name, f) {
+		info, err := s.takeDisk(ctx, f, fi.Size(), diskParcel{title: name, names: diskNames(name)}, o)
+		if err != nil {
+			return nil, err
+		}
+		return []Info{info}, nil
+	}
 	return s.loadTar(ctx, f, o)
 }
 
@@ -134,12 +142,7 @@ func (s *Store) loadLayout(ctx context.Context, l layout, index []byte, o TakeOp
 		if err != nil {
 			return all, err
 		}
-		p, err := parcelOf(ctx, l, raw)
-		if err != nil {
-			return all, fmt.Errorf("image %s: %w", d.Digest, err)
-		}
-		p.names = namesOf(top.Annotations)
-		info, err := s.take(ctx, p, o)
+		info, err := s.takeManifest(ctx, l, raw, namesOf(top.Annotations), "", o)
 		if err != nil {
 			return all, fmt.Errorf("image %s: %w", d.Digest, err)
 		}

@@ -47,12 +47,7 @@ func (s *Store) pull(ctx context.Context, ref string, o TakeOptions) (Info, erro
 	if err != nil {
 		return Info{}, err
 	}
-	p, err := parcelOf(ctx, r, raw)
-	if err != nil {
-		return Info{}, err
-	}
-	p.names, p.origin = []string{full}, r.name.Digest(d.Digest.String()).Name()
-	return s.take(ctx, p, o)
+	return s.takeManifest(ctx, r, raw, []string{full}, r.name.Digest(d.Digest.String()).Name(), o)
 }
 
 // A repository is one of a registry.

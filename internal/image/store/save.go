@@ -16,21 +16,18 @@ import (
 
 // SaveOptions say how images are saved.
 type SaveOptions struct {
-	Compression Compression                        // "": Zstd
-	Progress    func(name string, done, total int) // layers of an image; may be nil
+	Compression Compression // "": Zstd
+	// Progress is told how many bytes of the layers were packed, of how many
+	// about; it may be nil.
+	Progress func(done, total int64)
 }
 
 // Save writes the images to w as one archive in the form of the image
 // specification's layout, with the document besides that docker load goes by.
 // It has the same bytes for the same images and names.
 func (s *Store) Save(ctx context.Context, w io.Writer, refs []string, o SaveOptions) error {
-	for _, ref := range refs {
-		if _, err := s.Find(ctx, ref); err != nil {
-			return fmt.Errorf("save: %w", err)
-		}
-	}
 	if err := s.save(ctx, w, refs, o); err != nil {
-		return fmt.Errorf("save %q: %w", refs, err)
+		return fmt.Errorf("save: %w", err)
 	}
 	return nil
 }
@@ -42,6 +39,13 @@ func (s *Store) save(ctx context.Context, w io.Writer, refs []string, o SaveOpti
 	}
 	defer func() { err = errors.Join(err, st.close()) }()
 	out := saver{s: s, o: o, st: st, blobs: map[string]packed{}, index: newIndexManifest()}
+	for _, ref := range refs {
+		info, err := s.Find(ctx, ref)
+		if err != nil {
+			return err
+		}
+		out.total += info.Size
+	}
 	for _, ref := range refs {
 		if err := out.add(ctx, ref); err != nil {
 			return err
@@ -65,6 +69,8 @@ type saver struct {
 	blobs  map[string]packed // layers by DiffID
 	index  v1.IndexManifest
 	docker []dockerManifest
+
+	done, total int64 // bytes of layers
 }
 
 // A member is a small file of the archive.
@@ -138,7 +144,7 @@ func (o *saver) manifest(ctx context.Context, info Info) (v1.Manifest, error) {
 		SchemaVersion: 2, MediaType: types.OCIManifestSchema1,
 		Config: descriptor(config, types.OCIConfigJSON), Layers: []v1.Descriptor{},
 	}
-	for i, id := range info.Layers {
+	for _, id := range info.Layers {
 		p, ok := o.blobs[id]
 		if !ok {
 			if p, err = o.s.compress(ctx, id, o.st.dir, o.o.Compression); err != nil {
@@ -146,8 +152,8 @@ func (o *saver) manifest(ctx context.Context, info Info) (v1.Manifest, error) {
 			}
 			o.blobs[id], o.layers = p, append(o.layers, p)
 		}
-		if o.o.Progress != nil {
-			o.o.Progress(info.Name(), i+1, len(info.Layers))
+		if o.done += o.s.layerSize(id); o.o.Progress != nil {
+			o.o.Progress(o.done, o.total)
 		}
 		m.Layers = append(m.Layers, v1.Descriptor{
 			MediaType: o.o.Compression.mediaType(), Size: p.size,

@@ -218,9 +218,12 @@ func (s *summed) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// digest returns that of what was read.
+func (s *summed) digest() string { return digestPrefix + hex.EncodeToString(s.h.Sum(nil)) }
+
 // is fails if what was read has not the digest, unless that is "".
 func (s *summed) is(digest string) error {
-	if got := digestPrefix + hex.EncodeToString(s.h.Sum(nil)); digest != "" && got != digest {
+	if got := s.digest(); digest != "" && got != digest {
 		return fmt.Errorf("its bytes have the digest %s, not %s: it is damaged or was changed", got, digest)
 	}
 	return nil
