@@ -266,7 +266,8 @@ func TestSurroundings(t *testing.T) {
 	}
 }
 
-// TestFailures covers how steps fail.
+// TestFailures covers how steps fail: all ways on one guest, and those that are
+// the system's on each.
 func TestFailures(t *testing.T) {
 	tests := []struct {
 		step  string
@@ -281,6 +282,9 @@ func TestFailures(t *testing.T) {
 		{"/etc/kept", false, "ship.conf:2: /etc/kept: start /etc/kept: /etc/kept is not an executable file", 126},
 	}
 	for _, g := range guests {
+		if g.guest != netbsdI386.guest {
+			tests = tests[:2]
+		}
 		for _, tt := range tests {
 			t.Run(g.name+"/"+tt.step, func(t *testing.T) {
 				t.Parallel()
