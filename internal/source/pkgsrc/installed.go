@@ -23,7 +23,8 @@ type Installed struct {
 // makes users and groups that are missing, the packages' folders and files,
 // copies of example configurations where nothing is in their place (scripts
 // for /etc/rc.d among them), and what else the packages' lists and tables say,
-// in the order that pkg_add(1) would.
+// in the order that pkg_add(1) would. After an error t has some of that, and
+// is of no use.
 func (in *Installed) Apply(t *tree.Tree) error {
 	db, err := accounts.Load(t)
 	if err != nil {

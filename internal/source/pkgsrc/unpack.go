@@ -21,9 +21,14 @@ import (
 
 // What a package may be. The largest real ones have 5 GB in 100,000 files.
 const (
-	maxPackageBytes   = 32 << 30
 	maxPackageEntries = 1 << 20
 	maxMetaFiles      = 64
+	maxMeta           = maxContents + 1<<20 // bytes of those together
+
+	// A package unpacks to leastInflated bytes, or inflation times the size of
+	// its file, whatever is more. Real ones unpack to some ten times.
+	leastInflated = 256 << 20
+	inflation     = 100
 )
 
 // unpacked is a package that was unpacked into a pack: its files are the
@@ -64,10 +69,14 @@ func unpack(ctx context.Context, e *entry, from, to string) (err error) {
 		return err
 	}
 	defer func() { err = closed(f, err) }()
+	fi, err := f.Stat()
+	if err != nil {
+		return err
+	}
 	var wrong error // with the package, which to has nothing to do with
 	err = pack.Create(to, func(w *pack.Writer) error {
 		u := &unpacker{unpacked: unpacked{Format: unpackedFormat, Meta: make(map[string]string)}, w: w, seen: make(map[string]bool)}
-		wrong = u.unpack(ctx, e, f)
+		wrong = u.unpack(ctx, e, f, fi.Size())
 		w.Meta(&u.unpacked)
 		return wrong
 	})
@@ -83,13 +92,16 @@ type unpacker struct {
 	unpacked
 	w     *pack.Writer
 	files map[string]plistLine // of the packing list; nil while that is not read
+	meta  int64                // bytes of Meta
 	seen  map[string]bool      // files that were there
 }
 
-// unpack reads the package e in r, and checks that it is the one listed.
-func (u *unpacker) unpack(ctx context.Context, e *entry, r io.Reader) error {
+// unpack reads the package e in r, whose file has size bytes, and checks that
+// it is the one listed.
+func (u *unpacker) unpack(ctx context.Context, e *entry, r io.Reader, size int64) error {
 	sums := newSummer(e.Sum)
-	if err := u.read(ctx, io.TeeReader(r, sums)); err != nil {
+	l := archive.Limits{Bytes: max(leastInflated, inflation*size), Entries: maxPackageEntries}
+	if err := u.read(ctx, io.TeeReader(r, sums), l); err != nil {
 		return err
 	}
 	var err error
@@ -103,7 +115,7 @@ func (u *unpacker) unpack(ctx context.Context, e *entry, r io.Reader) error {
 }
 
 // read reads r to its end.
-func (u *unpacker) read(ctx context.Context, r io.Reader) error {
+func (u *unpacker) read(ctx context.Context, r io.Reader, l archive.Limits) error {
 	b := bufio.NewReaderSize(r, 1<<16)
 	var in io.Reader = b
 	if head, err := b.Peek(len(arMagic)); err == nil && string(head) == arMagic {
@@ -116,7 +128,6 @@ func (u *unpacker) read(ctx context.Context, r io.Reader) error {
 	if err != nil {
 		return err
 	}
-	l := archive.Limits{Bytes: maxPackageBytes, Entries: maxPackageEntries}
 	if err := closed(z, archive.ReadTar(ctx, z, l, u.add)); err != nil {
 		return err
 	}
@@ -169,10 +180,10 @@ func check(e tree.Entry, line plistLine, sum string) error {
 
 // addMeta keeps one of the files that are about the package.
 func (u *unpacker) addMeta(name string, e tree.Entry, body io.Reader) error {
-	if e.Type != tree.File || e.Size > maxContents || len(u.Meta) == maxMetaFiles {
+	if u.meta += e.Size; e.Type != tree.File || u.meta > maxMeta || len(u.Meta) == maxMetaFiles {
 		return fmt.Errorf("%s is no file that can be about a package", name)
 	}
-	b, err := io.ReadAll(io.LimitReader(body, maxContents))
+	b, err := io.ReadAll(io.LimitReader(body, maxMeta))
 	if err != nil {
 		return err
 	}
