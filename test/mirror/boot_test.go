@@ -41,21 +41,27 @@ var machines = []struct {
 	},
 }
 
-// article is where the article's files are, from this folder.
-const article = "../../../shared/article"
+// articleDir is where the article's files are: FAKECRACKER_TEST_ARTICLE, else
+// beside the checkout.
+func articleDir() string {
+	if dir := os.Getenv("FAKECRACKER_TEST_ARTICLE"); dir != "" {
+		return dir
+	}
+	return "../../../shared/article"
+}
 
 // TestArticle boots what the article's ship asks for, taken from the mirror
 // by hand, and looks for what its /etc/rc prints.
 func TestArticle(t *testing.T) {
-	rc, err := os.ReadFile(filepath.Join(article, "ships/fakecracker/etc/rc"))
+	rc, err := os.ReadFile(filepath.Join(articleDir(), "ships/fakecracker/etc/rc"))
 	if err != nil {
 		t.Skip("the article's files are not here:", err)
 	}
-	table, err := os.ReadFile(filepath.Join(article, "ships/fakecracker/etc/fstab"))
+	table, err := os.ReadFile(filepath.Join(articleDir(), "ships/fakecracker/etc/fstab"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	conf, err := os.ReadFile(filepath.Join(article, "test.conf"))
+	conf, err := os.ReadFile(filepath.Join(articleDir(), "test.conf"))
 	if err != nil {
 		t.Fatal(err)
 	}

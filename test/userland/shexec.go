@@ -34,7 +34,7 @@ func (s *shell) findExec(stmt *syntax.Stmt) {
 			if n.Background {
 				return false
 			}
-			if c := callOf(n); c != nil && len(c.Args) > 1 && c.Args[0].Lit() == "exec" {
+			if c := callOf(n); c != nil && !fed(n) && len(c.Args) > 1 && c.Args[0].Lit() == "exec" {
 				s.last[c.Args[0].Pos()] = true
 			}
 		}
@@ -50,7 +50,18 @@ func callOf(stmt *syntax.Stmt) *syntax.CallExpr {
 // plain says whether the statement is one simple command and nothing else.
 func plain(stmt *syntax.Stmt) bool {
 	c := callOf(stmt)
-	return c != nil && len(c.Args) > 0 && !stmt.Background && !stmt.Negated
+	return c != nil && len(c.Args) > 0 && !stmt.Background && !stmt.Negated && !fed(stmt)
+}
+
+// fed says whether the shell itself writes what the command reads.
+func fed(stmt *syntax.Stmt) bool {
+	for _, r := range stmt.Redirs {
+		switch r.Op {
+		case syntax.Hdoc, syntax.DashHdoc, syntax.WordHdoc:
+			return true
+		}
+	}
+	return false
 }
 
 func hasBackground(file *syntax.File) bool {
