@@ -79,6 +79,9 @@ func (b *builder) runConf(ctx context.Context) error {
 	if len(b.config.Args()) == 0 && len(b.ship.Programs) == 1 && !hasInit(&b.tree, b.Guest) {
 		b.config.Cmd = []string{b.ship.Programs[0].Guest}
 	}
+	if err := b.runScripts(ctx); err != nil {
+		return err
+	}
 	return b.runSteps(ctx, b.hookSteps())
 }
 
@@ -112,15 +115,54 @@ func (b *builder) finish(ctx context.Context) error {
 	return nil
 }
 
-// hookSteps are the commands of packages and of run_at_build as steps.
-func (b *builder) hookSteps() []ship.Step {
+// runScripts runs what packages want to have run, each with its script in its
+// place for as long as that takes.
+func (b *builder) runScripts(ctx context.Context) error {
+	placed, err := b.addTools(ctx)
+	if err != nil {
+		return err
+	}
 	var steps []ship.Step
 	for _, s := range b.scripts {
 		steps = append(steps, ship.Step{
 			File: b.ship.File, Line: b.ship.Lines["packages"], Text: "package " + s.Package + ": " + path.Base(s.Args[0]),
-			Run: &ship.Run{Args: s.Args, Env: s.Env},
+			Run: &ship.Run{Args: s.Args, Env: s.Env, Dir: path.Dir(s.File.Path)},
 		})
+		if _, ok := b.tree.Get(s.File.Path); ok {
+			continue
+		}
+		before := b.snapshot()
+		if err := b.tree.Put(s.File); err != nil {
+			return err
+		}
+		b.tree.MakeParents(b.time())
+		placed = append(placed, added(&before, &b.tree)...)
 	}
+	if err := b.runSteps(ctx, steps); err != nil {
+		return err
+	}
+	for _, p := range slices.Backward(placed) {
+		if len(b.tree.Below(p)) == 1 { // a folder may have got something
+			b.tree.Remove(p)
+		}
+	}
+	return nil
+}
+
+// added returns the paths that after has and before has not.
+func added(before, after *tree.Tree) []string {
+	var paths []string
+	for _, e := range image.Diff(before, after).Entries {
+		if _, ok := before.Get(e.Path); !ok {
+			paths = append(paths, e.Path)
+		}
+	}
+	return paths
+}
+
+// hookSteps are the commands of run_at_build as steps.
+func (b *builder) hookSteps() []ship.Step {
+	var steps []ship.Step
 	for i, h := range b.ship.Hooks.Build {
 		line := b.ship.Lines[fmt.Sprintf("run_at_build[%d]", i)]
 		steps = append(steps, ship.Step{

@@ -109,6 +109,9 @@ func (r *stepRunner) Run(ctx context.Context, j build.Job) ([]tree.Tree, error) 
 	if r.accel.Name != "tcg" {
 		vm.Watchdog = watchdog
 	}
+	if r.app.verbose {
+		vm.Console = &stepOutput{status: r.status}
+	}
 	return vm.Run(ctx, j)
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/fakecracker/fakecracker/internal/image"
 	"github.com/fakecracker/fakecracker/internal/kernel"
 	"github.com/fakecracker/fakecracker/internal/machine"
+	"github.com/fakecracker/fakecracker/internal/source"
 	"github.com/fakecracker/fakecracker/internal/source/hostdir"
 	"github.com/fakecracker/fakecracker/internal/source/netbsd"
 	"github.com/fakecracker/fakecracker/internal/source/pkgsrc"
@@ -108,7 +109,7 @@ func (s *sources) packages(g image.Guest) build.PackageSource {
 	if base == "" {
 		base = kernel.DefaultPkgsrc
 	}
-	return &pkgsrc.Source{
+	return pkgsrcPackages{&pkgsrc.Source{
 		Mirror: strings.TrimSuffix(base, "/") + "/" + mach + "/" + s.release + "/All",
 		OS:     "NetBSD", Arch: g.Arch, Release: s.release,
 		Dir:      filepath.Join(s.home, "cache/pkgsrc"),
@@ -118,5 +119,19 @@ func (s *sources) packages(g image.Guest) build.PackageSource {
 		Time:     s.sourceDate(),
 		Logger:   s.logger(),
 		Progress: s.progress("packages"),
+	}}
+}
+
+// pkgsrcPackages installs packages as pkg_add(1) does: onto the files that
+// are there by then.
+type pkgsrcPackages struct{ *pkgsrc.Source }
+
+// Packages implements build.PackageSource.
+func (p pkgsrcPackages) Packages(ctx context.Context, names []string) (tree.Tree, source.Report, error) {
+	in, err := p.Install(ctx, names)
+	if err != nil {
+		return tree.Tree{}, source.Report{}, err
 	}
+	in.Report.Finish = in.Apply
+	return tree.Tree{}, in.Report, nil
 }

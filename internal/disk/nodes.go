@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"path"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/fakecracker/fakecracker/internal/image"
@@ -120,13 +119,11 @@ func nodesOf(g image.Guest) []tree.Entry {
 	return all
 }
 
-// addNodes adds the mount points that are missing, and the standard device
-// nodes where the tree has nothing in /dev: a ship that brings nodes of its
-// own knows what it wants.
+// addNodes adds the mount points and the standard device nodes that are
+// missing: the agent needs those of the disks, whatever nodes a ship has.
 func addNodes(t *tree.Tree, g image.Guest) error {
-	own := hasNodes(t)
 	for _, e := range nodesOf(g) {
-		if own && e.Type != tree.Dir || blocked(t, e.Path) {
+		if blocked(t, e.Path) {
 			continue
 		}
 		if err := t.Put(e); err != nil {
@@ -144,16 +141,4 @@ func blocked(t *tree.Tree, p string) bool {
 	}
 	up, ok := t.Get(path.Dir(p))
 	return ok && up.Type != tree.Dir
-}
-
-func hasNodes(t *tree.Tree) bool {
-	if e, ok := t.Get("/dev"); ok && e.Type != tree.Dir {
-		return true
-	}
-	for _, e := range t.All() {
-		if strings.HasPrefix(e.Path, "/dev/") && e.Type != tree.Dir {
-			return true
-		}
-	}
-	return false
 }

@@ -35,9 +35,12 @@ func TestNodes(t *testing.T) {
 		}
 	})
 	t.Run("a /dev of its own", func(t *testing.T) {
-		all := plan("netbsd", "i386", tree.Entry{Path: "/dev/console", Type: tree.Char, Major: 0})
-		if _, ok := all["/dev/null"]; ok {
-			t.Error("nodes were added to a ship that brings its own")
+		all := plan("netbsd", "i386", tree.Entry{Path: "/dev/console", Type: tree.Char, Major: 77})
+		if all["/dev/console"].Major != 77 {
+			t.Error("a node of the ship's was replaced")
+		}
+		if _, ok := all["/dev/rld1d"]; !ok {
+			t.Error("a ship with nodes lacks the one of the agent's disk")
 		}
 	})
 	t.Run("links in the way", func(t *testing.T) {

@@ -16,7 +16,7 @@ import (
 
 // formatVersion is raised whenever the same files would give other bytes, so
 // that disks of an older program are not taken for ours.
-const formatVersion = 3
+const formatVersion = 4
 
 // maxSize bounds what is asked for, far above any guest and far below where
 // block numbers of 32 bits end.
