@@ -239,13 +239,18 @@ func (g *Gatherer) stat(ctx context.Context, p string) (Entry, bool, error) {
 
 // glob returns the paths of tree and catalog that match the pattern.
 func (g *Gatherer) glob(ctx context.Context, pattern string) ([]string, error) {
-	if !strings.ContainsAny(pattern, `*?[\`) {
-		if _, _, err := g.stat(ctx, pattern); err != nil {
-			if _, err = g.resolve(ctx, pattern, nil); err != nil {
-				return nil, err
-			}
-		}
+	_, err := g.resolve(ctx, pattern, nil)
+	if err == nil { // also for /bin/[, which is no pattern
 		return []string{pattern}, nil
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	if !strings.ContainsAny(pattern, `*?[\`) {
+		if _, _, serr := g.stat(ctx, pattern); serr == nil { // a link that leads nowhere
+			return []string{pattern}, nil
+		}
+		return nil, err
 	}
 	fixed := pattern[:strings.IndexAny(pattern, `*?[\`)]
 	below, err := g.Catalog.Below(ctx, path.Dir(fixed+"x"))

@@ -192,6 +192,18 @@ func TestGather(t *testing.T) {
 			}
 		}
 	})
+	t.Run("a name that looks like a pattern", func(t *testing.T) {
+		stocked := all.Clone()
+		put(t, &stocked, NewFile("/bin/[", 0o755, nil, t0, ""))
+		var got Tree
+		g := Gatherer{Tree: &got, Catalog: stock{&stocked}}
+		if err := errors.Join(g.Add(t.Context(), "/bin/[", "bins"), g.Close(t.Context())); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff([]string{"/bin", "/bin/["}, pathsOf(got.All())); diff != "" {
+			t.Error(diff)
+		}
+	})
 	t.Run("nothing of the name", func(t *testing.T) {
 		g := Gatherer{Tree: new(Tree), Catalog: stock{&all}}
 		for _, p := range []string{"/bin/no", "/no/*", "/bin/no*", "/bin/ls/x"} {
