@@ -7,13 +7,10 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/fakecracker/fakecracker/internal/image"
-	"github.com/fakecracker/fakecracker/internal/tree"
 )
 
 // List returns all images, by name and then the newest first. There are none
@@ -144,11 +141,13 @@ func (s *Store) Image(ctx context.Context, ref string) (image.Image, Info, error
 	for i := range layers {
 		explain(&layers[i], info)
 	}
-	t, err := Merge(layers...)
+	t, whole, err := merge(layers)
 	if err != nil {
 		return image.Image{}, info, fmt.Errorf("image %s: %w", info.Name(), err)
 	}
-	addParents(&t, info.Created)
+	if !whole { // an image of others need not name all folders
+		t.MakeParents(info.Created)
+	}
 	img := image.Image{Name: short(info.ID), Guest: info.Guest, Tree: t, Config: info.Config}
 	if len(info.Names) > 0 {
 		img.Name = baseName(info.Names[0])
@@ -196,16 +195,6 @@ func explain(l *Layer, info Info) {
 	for i := range l.Entries {
 		if l.Entries[i].Why == "" {
 			l.Entries[i].Why = why
-		}
-	}
-}
-
-// addParents adds the folders that an image of others doesn't name.
-func addParents(t *tree.Tree, created time.Time) {
-	for _, e := range t.All() {
-		if _, ok := t.Get(path.Dir(e.Path)); !ok {
-			t.MakeParents(created)
-			return
 		}
 	}
 }

@@ -18,19 +18,32 @@ import (
 // It fails where a layer has a hard link to nothing, or files below what is no
 // folder.
 func Merge(layers ...Layer) (tree.Tree, error) {
-	m := merger{entries: map[string]tree.Entry{}, links: map[string]bool{}}
+	t, _, err := merge(layers)
+	return t, err
+}
+
+// merge is Merge that also reports whether each file's folder is there, too.
+func merge(layers []Layer) (t tree.Tree, whole bool, err error) {
+	n := 0
+	for _, l := range layers {
+		n += len(l.Entries)
+	}
+	m := merger{entries: make(map[string]tree.Entry, n), links: map[string]bool{}}
 	for _, l := range layers {
 		if err := m.apply(l); err != nil {
-			return tree.Tree{}, err
+			return t, false, err
 		}
 	}
-	var t tree.Tree
-	for _, e := range m.entries {
+	whole = true
+	for p, e := range m.entries {
+		if _, ok := m.entries[path.Dir(p)]; !ok {
+			whole = false
+		}
 		if err := t.Put(e); err != nil {
-			return tree.Tree{}, err
+			return t, false, err
 		}
 	}
-	return t, nil
+	return t, whole, nil
 }
 
 // A merger holds what the layers so far come to. A Hardlink in it names a File
@@ -60,7 +73,8 @@ func (m *merger) apply(l Layer) error {
 // placed returns the layer's entries at the paths where they belong, hard links
 // apart.
 func (m *merger) placed(l Layer) (files, links []tree.Entry, err error) {
-	own := map[string]tree.Type{}
+	own := make(map[string]tree.Type, len(l.Entries))
+	files = make([]tree.Entry, 0, len(l.Entries))
 	for _, e := range l.Entries {
 		own[e.Path] = e.Type
 	}
@@ -143,10 +157,15 @@ func (m *merger) clear(removed []string, files, links []tree.Entry) {
 			self[p], below[p] = true, true
 		}
 	}
+	if len(m.entries) == 0 {
+		return
+	}
 	replaced := map[string]bool{}
 	for _, e := range slices.Concat(files, links) {
 		old, ok := m.entries[e.Path]
-		replaced[e.Path] = ok
+		if ok {
+			replaced[e.Path] = true
+		}
 		if ok && old.Type == tree.Dir && e.Type != tree.Dir {
 			below[e.Path] = true
 		}

@@ -88,27 +88,47 @@ func (r *repository) open(ctx context.Context, d v1.Descriptor) (io.ReadCloser, 
 		}
 		return bytesReader(m.Manifest), nil
 	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	b := &remoteBody{r: r, ctx: ctx, end: func() { cancel(nil) }}
+	b.stall = time.AfterFunc(stallTimeout, func() {
+		cancel(fmt.Errorf("%s sends nothing for %s: try again later", r.name.RegistryStr(), stallTimeout))
+	})
 	l, err := remote.Layer(ref, options(ctx)...)
-	if err != nil {
-		return nil, r.explain(ctx, err)
+	if err == nil {
+		b.body, err = l.Compressed()
 	}
-	body, err := l.Compressed()
 	if err != nil {
-		return nil, r.explain(ctx, err)
+		err = r.explain(ctx, err)
+		b.stall.Stop()
+		cancel(nil)
+		return nil, err
 	}
-	return &remoteBody{body, r, ctx}, nil
+	return b, nil
 }
 
-// remoteBody explains what goes wrong on the way.
+// stallTimeout is how long a registry may be silent.
+const stallTimeout = time.Minute
+
+// remoteBody is a blob on its way. A silent server is given up.
 type remoteBody struct {
-	io.ReadCloser
-	r   *repository
-	ctx context.Context
+	body  io.ReadCloser
+	r     *repository
+	ctx   context.Context // of the request
+	end   func()
+	stall *time.Timer
+}
+
+// Close implements io.Closer.
+func (b *remoteBody) Close() error {
+	defer b.end()
+	b.stall.Stop()
+	return b.body.Close()
 }
 
 // Read implements io.Reader.
 func (b *remoteBody) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p)
+	n, err := b.body.Read(p)
+	b.stall.Reset(stallTimeout)
 	if err != nil && err != io.EOF {
 		err = b.r.explain(b.ctx, err)
 	}

@@ -31,7 +31,8 @@ func smolDisk(t *testing.T, name string, version int) string {
 	null := text("/null", fs.ModeDevice|fs.ModeCharDevice|0o666, "")
 	null.Major, null.Minor = 2, 2
 	layout, err := ffs.Plan([]ffs.Entry{
-		text("/", fs.ModeDir|0o755, ""), text("/bin", fs.ModeDir|0o755, ""), text("/bin/sh", fs.ModeSetuid|0o755, "shell"), {Path: "/bin/ksh", Hardlink: "/bin/sh"},
+		text("/", fs.ModeDir|0o755, ""), text("/bin", fs.ModeDir|0o755, ""), text("/bin/sh", fs.ModeSetuid|0o755, "shell"),
+		{Path: "/bin/ksh", Hardlink: "/bin/sh"},
 		text("/etc", fs.ModeDir|0o755, ""), text("/etc/rc", 0o644, "echo up\n"), link, null,
 		text("/sbin", fs.ModeDir|0o755, ""), text("/sbin/init", 0o755, "init"),
 	}, ffs.Options{BlockSize: 4096, Version: version})

@@ -91,7 +91,8 @@ func (c *chain) fromPackage(text string) {
 		c.reasons = append(c.reasons, "from package "+name+"-"+version)
 	}
 	p, ok := c.find(name)
-	for ok && p.For != "" && len(c.reasons) < maxReasons {
+	for seen := map[string]bool{}; ok && p.For != "" && !seen[p.Name]; {
+		seen[p.Name] = true
 		c.reasons = append(c.reasons, "needed by package "+p.For)
 		p, ok = c.find(p.For)
 	}
