@@ -32,7 +32,7 @@ func (s *Store) create(ctx context.Context, d Draft) (_ Info, err error) {
 	if err != nil {
 		return Info{}, err
 	}
-	st, err := s.stage()
+	st, err := s.stage(ctx)
 	if err != nil {
 		return Info{}, err
 	}

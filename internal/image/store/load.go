@@ -70,7 +70,7 @@ func (s *Store) LoadFrom(ctx context.Context, r io.Reader, o TakeOptions) ([]Inf
 }
 
 func (s *Store) loadTar(ctx context.Context, r io.Reader, o TakeOptions) (_ []Info, err error) {
-	st, err := s.stage()
+	st, err := s.stage(ctx)
 	if err != nil {
 		return nil, err
 	}

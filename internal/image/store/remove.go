@@ -108,7 +108,8 @@ func (s *Store) Prune(ctx context.Context) (p Pruned, err error) {
 		if p, err = s.removeImages(ix, ids); err != nil {
 			return err
 		}
-		for _, dir := range []string{s.Dir, s.configDir(), s.layerDir()} {
+		err = s.sweepStages()
+		for _, dir := range []string{s.Dir, s.configDir()} {
 			err = errors.Join(err, atomicfile.Sweep(dir, atomicfile.Prefix, atomicfile.Stale))
 		}
 		return err

@@ -33,7 +33,7 @@ func (s *Store) Save(ctx context.Context, w io.Writer, refs []string, o SaveOpti
 }
 
 func (s *Store) save(ctx context.Context, w io.Writer, refs []string, o SaveOptions) (err error) {
-	st, err := s.stage()
+	st, err := s.stage(ctx)
 	if err != nil {
 		return err
 	}

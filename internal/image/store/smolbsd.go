@@ -76,7 +76,7 @@ func (s *Store) takeDiskBlob(ctx context.Context, from depot, d v1.Descriptor, n
 	if !isDigest(d.Digest.String()) || d.Size < 0 || d.Size > maxDisk {
 		return Info{}, fmt.Errorf("its disk %q of %d bytes is not named by a SHA-256 digest, or larger than %d GiB", d.Digest, d.Size, maxDisk>>30)
 	}
-	st, err := s.stage()
+	st, err := s.stage(ctx)
 	if err != nil {
 		return Info{}, err
 	}
@@ -132,7 +132,7 @@ func (s *Store) takeDisk(ctx context.Context, r io.ReaderAt, size int64, p diskP
 			return Info{}, err
 		}
 	}
-	st, err := s.stage()
+	st, err := s.stage(ctx)
 	if err != nil {
 		return Info{}, err
 	}

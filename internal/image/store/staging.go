@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 
 	"github.com/fakecracker/fakecracker/internal/atomicfile"
@@ -16,26 +17,62 @@ import (
 // may remove any layer that no image has; those in here are ours until they
 // are put in their places, under the lock and together with the image.
 type staging struct {
-	s   *Store
-	dir string
+	s    *Store
+	dir  string
+	lock *os.File // held for as long as we live: who finds it free may tidy up
 
 	mu   sync.Mutex
 	have map[string]bool // DiffIDs
 }
 
-func (s *Store) stage() (*staging, error) {
-	if err := s.makeDirs(); err != nil {
-		return nil, err
-	}
-	dir, err := os.MkdirTemp(s.layerDir(), atomicfile.Prefix+"*")
+// stageLock is the file in a staging's folder that its owner has locked.
+const stageLock = ".lock"
+
+// stage makes a staging, and removes those of processes that died.
+func (s *Store) stage(ctx context.Context) (st *staging, err error) {
+	err = s.locked(ctx, func() error {
+		if err := s.sweepStages(); err != nil {
+			return err
+		}
+		dir, err := os.MkdirTemp(s.layerDir(), atomicfile.Prefix+"*")
+		if err != nil {
+			return fmt.Errorf("make a folder for new layers: %w", err)
+		}
+		lock, err := atomicfile.TryLockFile(filepath.Join(dir, stageLock))
+		st = &staging{s: s, dir: dir, lock: lock, have: map[string]bool{}}
+		return err
+	})
+	return st, err
+}
+
+// sweepStages removes the folders of processes that died. The store's lock is
+// held, under which they are made.
+func (s *Store) sweepStages() error {
+	entries, err := os.ReadDir(s.layerDir())
 	if err != nil {
-		return nil, fmt.Errorf("make a folder for new layers: %w", err)
+		return fmt.Errorf("look for what was left behind: %w", err)
 	}
-	return &staging{s: s, dir: dir, have: map[string]bool{}}, nil
+	for _, e := range entries {
+		if !e.IsDir() || !strings.HasPrefix(e.Name(), atomicfile.Prefix) {
+			continue
+		}
+		dir := filepath.Join(s.layerDir(), e.Name())
+		lock, err := atomicfile.TryLockFile(filepath.Join(dir, stageLock))
+		if errors.Is(err, atomicfile.ErrLocked) || errors.Is(err, os.ErrNotExist) { // it is in use, or just going
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(os.RemoveAll(dir), lock.Close()); err != nil {
+			return fmt.Errorf("remove what was left behind: %w", err)
+		}
+	}
+	return nil
 }
 
 // close removes what was not put in place.
-func (st *staging) close() error { return os.RemoveAll(st.dir) }
+func (st *staging) close() error { return errors.Join(os.RemoveAll(st.dir), st.lock.Close()) }
 
 func (st *staging) path(diffID string) string {
 	return filepath.Join(st.dir, hexOf(diffID)+layerSuffix)

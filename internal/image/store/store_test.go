@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/fakecracker/fakecracker/internal/atomicfile"
 	"github.com/fakecracker/fakecracker/internal/image"
 	"github.com/fakecracker/fakecracker/internal/image/store"
 	"github.com/fakecracker/fakecracker/internal/tree"
@@ -343,6 +344,38 @@ func TestConcurrentUse(t *testing.T) {
 	all, err := s.List(t.Context())
 	if err != nil || len(all) != 1 {
 		t.Errorf("%d images, %v; want the one that has the name", len(all), err)
+	}
+}
+
+// TestWhatTheDeadLeaveBehind: the next command removes it, and not what a
+// living process works with.
+func TestWhatTheDeadLeaveBehind(t *testing.T) {
+	s := newStore(t)
+	create(t, s, draft("a"))
+	dead := filepath.Join(s.Dir, "layers", atomicfile.Prefix+"dead")
+	living := filepath.Join(s.Dir, "layers", atomicfile.Prefix+"living")
+	for _, dir := range []string{dead, living} {
+		if err := os.Mkdir(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, "unpack-1"), []byte("half"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	lock, err := atomicfile.TryLockFile(filepath.Join(living, ".lock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lock.Close()
+	create(t, s, draft("b"))
+	if _, err := os.Stat(dead); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("what a dead process left: %v", err)
+	}
+	if _, err := s.Prune(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(filepath.Join(living, "unpack-1")); err != nil {
+		t.Errorf("what a living process has: %v", err)
 	}
 }
 

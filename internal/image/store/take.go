@@ -51,7 +51,7 @@ func (s *Store) take(ctx context.Context, p parcel, o TakeOptions) (_ Info, err 
 			return Info{}, err
 		}
 	}
-	st, err := s.stage()
+	st, err := s.stage(ctx)
 	if err != nil {
 		return Info{}, err
 	}

@@ -34,7 +34,7 @@ func tarOf(t testing.TB, headers ...tar.Header) []byte {
 func unpackBytes(t testing.TB, dir string, b []byte) (Layer, string, error) {
 	t.Helper()
 	s := &Store{Dir: dir}
-	st, err := s.stage()
+	st, err := s.stage(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
