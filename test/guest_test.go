@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/fakecracker/fakecracker/test/mirror"
 )
 
 // A guest is one row of the table of guests that every script in
@@ -38,6 +40,7 @@ var guests = []guest{
 // TestGuests runs every script of testdata/guest on every guest at hand.
 func TestGuests(t *testing.T) {
 	home := sharedHome(t)
+	m := mirror.New(t)
 	for _, g := range guests {
 		t.Run(g.name, func(t *testing.T) {
 			t.Parallel()
@@ -47,6 +50,8 @@ func TestGuests(t *testing.T) {
 			}
 			vars := g.prepare(t)
 			vars["FAKECRACKER_HOME"] = home
+			vars["MIRROR_FLAGS"] = "--mirror " + m.ReleasesURL() + " --pkgsrc " + m.PackagesURL() + "/NetBSD"
+			vars["ARTICLE"] = articleDir()
 			testscript.Run(t, testscript.Params{
 				Dir:                 "testdata/guest",
 				Cmds:                commands,
@@ -64,6 +69,20 @@ func TestGuests(t *testing.T) {
 	}
 }
 
+// articleDir is where the article's files are, which are no part of the
+// project.
+func articleDir() string {
+	dir := os.Getenv("FAKECRACKER_TEST_ARTICLE")
+	if dir == "" {
+		dir = "../../shared/article"
+	}
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return ""
+	}
+	return dir
+}
+
 // missing says why the guest can't be tried here, or "".
 func (g guest) missing(home string) string {
 	if g.kernel == "" {
@@ -78,11 +97,17 @@ func (g guest) missing(home string) string {
 	return ""
 }
 
-// condition answers the scripts' [button], [debian] and [userns].
+// condition answers the scripts' [button], [netbsd], [article], [debian] and
+// [userns].
 func (g guest) condition(cond string) (bool, error) {
 	switch cond {
 	case "button":
 		return g.button, nil
+	case "netbsd":
+		return g.goos == "netbsd", nil
+	case "article":
+		_, err := os.Stat(filepath.Join(articleDir(), "test.conf"))
+		return err == nil, nil
 	case "debian":
 		return g.goos == "linux", nil
 	case "userns":

@@ -22,11 +22,20 @@ func TestMain(m *testing.M) {
 		// guestonly the same without its kernel.
 		"guestrun":  func() { os.Exit(runGuest("GUEST_FLAGS")) },
 		"guestonly": func() { os.Exit(runGuest("GUEST_ONLY")) },
+		// guestbuild is fakecracker build for the guest under test, with the
+		// tests' own mirror.
+		"guestbuild": func() { os.Exit(guestVerb("build", "GUEST_FLAGS", "MIRROR_FLAGS")) },
 	})
 }
 
-func runGuest(flags string) int {
-	args := append([]string{"run"}, strings.Fields(os.Getenv(flags))...)
+func runGuest(flags string) int { return guestVerb("run", flags, "MIRROR_FLAGS") }
+
+// guestVerb runs a verb with the flags that the variables hold.
+func guestVerb(verb string, variables ...string) int {
+	args := []string{verb}
+	for _, v := range variables {
+		args = append(args, strings.Fields(os.Getenv(v))...)
+	}
 	return fakecracker(append(args, os.Args[1:]...))
 }
 

@@ -54,7 +54,7 @@ func ProgramFor(ctx context.Context, system, arch, cacheDir string) (Program, er
 	if err != nil {
 		return Program{}, err
 	}
-	return c.keep(data)
+	return c.keep(ctx, data)
 }
 
 // A cache is a folder of programs, and what is wanted of it.
@@ -93,10 +93,25 @@ func (c cache) find() (Program, error) {
 
 // keep puts data into the cache as the program, and removes what it takes the
 // place of.
-func (c cache) keep(data []byte) (Program, error) {
+func (c cache) keep(ctx context.Context, data []byte) (Program, error) {
 	if err := os.MkdirAll(c.dir, 0o755); err != nil {
 		return Program{}, fmt.Errorf("keep the %s agent: %w", c.target, err)
 	}
+	// A file that another process has put here meanwhile may be in use: who
+	// copies it looks at whether it stays the same.
+	unlock, err := atomicfile.Lock(ctx, filepath.Join(c.dir, ".lock"))
+	if err != nil {
+		return Program{}, fmt.Errorf("keep the %s agent: %w", c.target, err)
+	}
+	p, err := c.find()
+	if errors.Is(err, fs.ErrNotExist) {
+		p, err = c.write(data)
+	}
+	return p, errors.Join(err, unlock())
+}
+
+// write puts data into the cache.
+func (c cache) write(data []byte) (Program, error) {
 	sum := sha256.Sum256(data)
 	name := filepath.Join(c.dir, c.prefix()+hex.EncodeToString(sum[:]))
 	if err := atomicfile.WriteFile(name, data, 0o755); err != nil {

@@ -80,7 +80,7 @@ func TestCacheKeep(t *testing.T) {
 	if p, err := c.find(); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("find among others = %+v, %v", p, err)
 	}
-	kept, err := c.keep([]byte("program"))
+	kept, err := c.keep(t.Context(), []byte("program"))
 	if err != nil || kept.Size != 7 {
 		t.Fatalf("keep = %+v, %v", kept, err)
 	}

@@ -27,6 +27,7 @@ type shipFlags struct {
 	guest     string
 	kernel    string
 	layout    string
+	machine   string
 	accel     string
 	memory    string
 	limit     time.Duration
@@ -77,6 +78,7 @@ func (f *shipFlags) declare(c *cobra.Command) {
 	fl.StringVar(&f.guest, "guest", "", "the guest's system: netbsd[/i386|/amd64] or linux (default: the ship's, else netbsd/i386)")
 	fl.StringVar(&f.kernel, "kernel", "", "the kernel that steps run under, a `NAME` of 'kernel ls' or a file")
 	fl.StringVar(&f.layout, "disk-layout", "", "bare, disklabel or gpt, for -o type=disk")
+	fl.StringVar(&f.machine, "machine", "", "pc or microvm, for steps (default: what the kernel boots on)")
 	fl.StringVar(&f.accel, "accel", "", "tcg, kvm, hvf or nvmm, for steps")
 	fl.StringVar(&f.memory, "step-memory", "", "memory of the guest that runs steps (default 512M)")
 	fl.DurationVar(&f.limit, "step-limit", time.Hour, "how long a step may take")
@@ -145,7 +147,7 @@ func (f *shipFlags) runner(a *app, path string) (*runner, output, error) {
 		return nil, out, err
 	}
 	r := &runner{app: a, ship: path, began: time.Now(), console: a.out, status: &status{w: a.err, quiet: f.quiet}}
-	r.flags = runFlags{kernel: f.kernel, layout: f.layout, accel: f.accel, sources: f.sources, quiet: f.quiet}
+	r.flags = runFlags{kernel: f.kernel, layout: f.layout, machine: f.machine, accel: f.accel, sources: f.sources, quiet: f.quiet}
 	if err := r.flags.checkWords(); err != nil {
 		return nil, out, err
 	}

@@ -32,6 +32,9 @@ func (r *runner) export(ctx context.Context, img image.Image, out output, layout
 // exportTar writes an archive, to standard output if dest is "-".
 func (r *runner) exportTar(ctx context.Context, img image.Image, dest string) error {
 	entries := clamp(img.Tree.All(), r.app.sourceDate())
+	for i := range entries {
+		entries[i].Why = "" // a record that other programs warn of
+	}
 	if dest == "-" {
 		return archive.WriteTar(ctx, r.app.out, entries)
 	}
