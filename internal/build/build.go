@@ -56,6 +56,18 @@ type Options struct {
 	// Fresh makes the image even where an earlier build is at hand.
 	Fresh bool
 
+	// Verify is asked whether the build may go on, before steps run in a guest
+	// (what is in the report by then is final, but there may be more) and,
+	// with done set, before the image is kept. A build that was made before
+	// and doesn't pass is made anew. Nil: it may.
+	Verify func(r Report, done bool) error
+	// Expect has, by StepResult.Key, the digests of what steps made before.
+	// Those whose result at hand is another one are run again.
+	Expect map[string]string
+	// FixedTimes gives Time to the ship's own files, and to what steps write
+	// later than that, so that neither checkouts nor clocks matter.
+	FixedTimes bool
+
 	Target     string            // the stage to build; "": the last
 	BuildArgs  map[string]string // values of ARG
 	Network    bool              // steps may reach the outside
@@ -90,8 +102,9 @@ type Report struct {
 	Pruned      []string         `json:"pruned,omitempty"`   // paths left out because nothing reads them
 	PrunedFiles int              `json:"prunedFiles"`        // documentation and translations left out
 	PrunedBytes int64            `json:"prunedBytes"`
-	RunSteps    int              `json:"runSteps,omitempty"`    // that a guest carried out
-	CachedSteps int              `json:"cachedSteps,omitempty"` // that it had carried out before
+	Origins
+	RunSteps    int `json:"runSteps,omitempty"`    // that a guest carried out
+	CachedSteps int `json:"cachedSteps,omitempty"` // that it had carried out before
 	// Layers are what the phases and steps of the build changed, in order,
 	// on top of the stored image Base, if that is set.
 	Layers []Layer `json:"-"` // of a build that was made now
@@ -131,12 +144,16 @@ func (o Options) build(ctx context.Context, s ship.Ship, start time.Time) (image
 	if err != nil {
 		return image.Image{}, Report{}, err
 	}
-	if img, report, ok := c.load(); ok && !o.Fresh && (o.Keep == nil || report.ID != "") {
+	if img, report, ok := c.load(); ok && o.usable(report) {
 		report.Cached = true
 		return img, report, nil
 	}
 	b := builder{Options: o, ship: s}
 	img, err := b.run(ctx)
+	if err == nil {
+		b.sortOrigins()
+		err = b.verify(true)
+	}
 	if err = errors.Join(err, b.close()); err != nil {
 		return image.Image{}, Report{}, err
 	}
@@ -149,6 +166,14 @@ func (o Options) build(ctx context.Context, s ship.Ship, start time.Time) (image
 		o.Logger.Warn("the build is not kept for the next time", "err", err) // it is none the worse
 	}
 	return img, b.report, nil
+}
+
+// usable reports whether an earlier build is what this one would make.
+func (o Options) usable(r Report) bool {
+	if o.Fresh || o.Keep != nil && r.ID == "" {
+		return false
+	}
+	return o.Verify == nil || o.Verify(r, true) == nil
 }
 
 // pickGuest joins what the ship says with what the user asks for.

@@ -34,6 +34,7 @@ type builder struct {
 	finishPackages func(*tree.Tree) error // of packages, once other files are there; may be nil
 
 	packagesKey string // Report.Key of the packages
+	ran         string // key of the step that was run last
 }
 
 // run makes the image, and looks at whether it can start.
@@ -176,11 +177,13 @@ func (b *builder) hookSteps() []ship.Step {
 // snapshot returns the tree as it is, for record.
 func (b *builder) snapshot() tree.Tree { return b.tree.Clone() }
 
-// record notes what was done to the tree since the snapshot.
-func (b *builder) record(before tree.Tree, text string) {
-	if l := image.Diff(&before, &b.tree); !l.Empty() {
+// record notes what was done to the tree since the snapshot, and returns it.
+func (b *builder) record(before tree.Tree, text string) image.Layer {
+	l := image.Diff(&before, &b.tree)
+	if !l.Empty() {
 		b.layers = append(b.layers, Layer{text, l})
 	}
+	return l
 }
 
 // hasInit reports whether the files bring an init that boots the guest:
@@ -301,6 +304,7 @@ func (b *builder) addPrograms(context.Context) error {
 		if err != nil {
 			return fmt.Errorf("%s: program: %w", why, err)
 		}
+		b.noteInput(p.Host, &e)
 		if err := b.checkProgram(e, "program "+p.Host, why); err != nil {
 			return err
 		}
@@ -333,6 +337,9 @@ func (b *builder) addOverlays(ctx context.Context) error {
 				return ctx.Err()
 			}
 			return fmt.Errorf("overlay: %w", err)
+		}
+		if all, err = b.noteInputs(o.Dir, "/", all); err != nil {
+			return fmt.Errorf("overlay %s: %w", o.Dir, err)
 		}
 		plain, prefixed, err := splitPrefix(all, b.Guest)
 		if err != nil {

@@ -23,7 +23,7 @@ import (
 
 const (
 	// manifestVersion is counted up when the same ship makes another image.
-	manifestVersion = 4
+	manifestVersion = 5
 	// tick is the coarsest step of a file system's times that is reckoned
 	// with. A file that changed so short a time ago may change again
 	// without a new time.
@@ -96,7 +96,7 @@ func (o Options) hostKey(ctx context.Context, s ship.Ship) (key string, newest t
 	if err != nil {
 		return "", newest, fmt.Errorf("look for an earlier build: %w", err)
 	}
-	fmt.Fprintf(h, "%d %s %d %s %q %q %q %t %t\n", manifestVersion, o.Guest, o.time().UnixNano(), b, o.System, o.Target, o.BuildArgs, o.Network, o.Prune)
+	fmt.Fprintf(h, "%d %s %d %s %q %q %q %t %t %t\n", manifestVersion, o.Guest, o.time().UnixNano(), b, o.System, o.Target, o.BuildArgs, o.Network, o.Prune, o.FixedTimes)
 	for _, st := range s.Stages {
 		if st.From.Image != "" {
 			fmt.Fprintf(h, "from %s\n", o.baseID(ctx, st.From.Image))

@@ -194,6 +194,7 @@ func (b *builder) addContext(ctx context.Context, all *tree.Tree, host string, s
 		if err != nil {
 			return err
 		}
+		b.noteInput(host, &e)
 		return all.Put(e)
 	}
 	t, err := tree.FromDir(ctx, real, tree.DirOptions{At: at, Skip: func(below string, isDir bool) bool {
@@ -202,8 +203,11 @@ func (b *builder) addContext(ctx context.Context, all *tree.Tree, host string, s
 	if err != nil {
 		return err
 	}
+	if t, err = b.noteInputs(host, at, t); err != nil {
+		return err
+	}
 	if at != "/" {
-		if err := all.Put(tree.Entry{Path: at, Type: tree.Dir, Mode: 0o755, ModTime: fi.ModTime()}); err != nil {
+		if err := all.Put(tree.Entry{Path: at, Type: tree.Dir, Mode: 0o755, ModTime: b.ownTime(fi.ModTime())}); err != nil {
 			return err
 		}
 	}
@@ -266,6 +270,7 @@ func (b *builder) addAddress(ctx context.Context, c copying, addr string) error 
 	if err := from.Put(e); err != nil {
 		return err
 	}
+	b.report.Fetched = append(b.report.Fetched, Fetched{addr, e.Digest})
 	c.from, c.Sources, c.Inline, c.what = &from, []string{e.Path}, nil, addr
 	return b.mergeCopy(c)
 }

@@ -175,6 +175,7 @@ func (b *builder) fromImage(ctx context.Context, ref string) (*stage, error) {
 	if err != nil {
 		return nil, err
 	}
+	b.noteBase(ref, id)
 	if img.Guest != b.Guest {
 		return nil, fmt.Errorf("image %s is for %s, the guest is %s", ref, img.Guest, b.Guest)
 	}

@@ -60,8 +60,7 @@ func (b *builder) tryNative(ctx context.Context, s ship.Step) (bool, error) {
 	if err := n.do(ctx); err != nil {
 		return true, &StepError{Step: s, Text: err.Error()}
 	}
-	b.record(before, s.Text)
-	return true, nil
+	return true, b.noteStep(s, "", b.record(before, s.Text))
 }
 
 // stepKey identifies a step and all that it can see.
@@ -76,6 +75,9 @@ func (b *builder) stepKey(s ship.Step) (string, error) {
 	}
 	h := sha256.New()
 	fmt.Fprintf(h, "%d %s %s %t %s\n", stepVersion, b.Guest, files, b.Network, run)
+	if b.FixedTimes {
+		fmt.Fprintf(h, "times until %d\n", b.time().Unix())
+	}
 	return fmt.Sprintf("%x", h.Sum(nil)), nil
 }
 
@@ -108,14 +110,17 @@ func (b *builder) loadStep(s ship.Step) (bool, error) {
 		}
 		return false, nil
 	}
-	before := b.snapshot()
 	l := image.Layer{Entries: entries, Removed: meta.Removed}
+	if !b.expected(s, key, l) && b.ran != key {
+		return false, nil
+	}
+	before := b.snapshot()
 	if err := l.Apply(&b.tree); err != nil {
 		return false, err
 	}
 	b.record(before, s.Text)
 	b.report.CachedSteps++
-	return true, nil
+	return true, b.noteStep(s, key, l)
 }
 
 // runInGuest runs the steps in a guest that is booted from the tree, and
@@ -125,6 +130,9 @@ func (b *builder) runInGuest(ctx context.Context, steps []ship.Step) error {
 		return fmt.Errorf("%s:%d: %s: there is nothing to run build steps in", steps[0].File, steps[0].Line, steps[0].Text)
 	}
 	if err := b.checkShell(steps[0]); err != nil {
+		return err
+	}
+	if err := b.verify(false); err != nil {
 		return err
 	}
 	if err := os.MkdirAll(b.stepsDir(), 0o755); err != nil {
@@ -156,10 +164,11 @@ func (b *builder) keepStep(ctx context.Context, s ship.Step, t tree.Tree) error 
 	if err != nil {
 		return err
 	}
-	l := image.Diff(&b.tree, &t)
+	l := b.timed(image.Diff(&b.tree, &t))
 	if err := pack.Write(ctx, b.stepFile(key), l.Entries, stepMeta{s.Text, l.Removed}); err != nil {
 		return fmt.Errorf("keep what %s made: %w", s.Text, err)
 	}
+	b.ran = key
 	done, err := b.loadStep(s)
 	if err == nil && !done {
 		err = errors.New("it can't be read back")

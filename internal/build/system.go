@@ -32,6 +32,7 @@ func (b *builder) openCatalog(ctx context.Context, sets []string) (tree.Catalog,
 	if err != nil {
 		return nil, err
 	}
+	b.noteSets(c)
 	if b.catalogs == nil {
 		b.catalogs = make(map[string]tree.Catalog)
 	}
