@@ -114,40 +114,46 @@ func (t tarball) note(h *tar.Header, f io.Seeker) error {
 
 // openTar opens an archive, which is unpacked into a file of dir first if it is
 // compressed or not a file. What is unpacked goes away with close.
-func openTar(ctx context.Context, r io.Reader, dir string) (_ tarball, close func() error, err error) {
-	if f, ok := r.(*os.File); ok && isPlainTar(f) {
+func openTar(ctx context.Context, r io.Reader, dir string) (_ tarball, close func() error, _ error) {
+	f, ok := r.(*os.File)
+	if ok && isPlainTar(f) {
 		t, err := indexTar(ctx, f)
 		t.file = f
 		return t, func() error { return nil }, err
 	}
-	plain, err := archive.Decompress(r)
-	if err != nil {
-		return tarball{}, nil, err
-	}
-	defer plain.Close() // frees memory; was only read
 	tmp, err := os.CreateTemp(dir, "archive-*")
 	if err != nil {
 		return tarball{}, nil, err
 	}
-	close = func() error { return errors.Join(tmp.Close(), os.Remove(tmp.Name())) }
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, close())
-		}
-	}()
-	n, err := io.Copy(tmp, io.LimitReader(ctxReader{ctx, plain}, maxBundle+1))
-	if err == nil && n > maxBundle {
-		err = fmt.Errorf("it unpacks to more than %d GiB", maxBundle>>30)
-	}
+	remove := func() error { return errors.Join(tmp.Close(), os.Remove(tmp.Name())) }
+	err = spool(ctx, tmp, r)
+	var t tarball
 	if err == nil {
-		_, err = tmp.Seek(0, io.SeekStart)
+		t, err = indexTar(ctx, tmp)
+		t.file = tmp
 	}
 	if err != nil {
-		return tarball{}, nil, err
+		return tarball{}, nil, errors.Join(err, remove())
 	}
-	t, err := indexTar(ctx, tmp)
-	t.file = tmp
-	return t, close, err
+	return t, remove, nil
+}
+
+// spool unpacks r into tmp, and goes back to its start.
+func spool(ctx context.Context, tmp *os.File, r io.Reader) error {
+	plain, err := archive.Decompress(r)
+	if err != nil {
+		return err
+	}
+	defer plain.Close() // frees memory; was only read
+	n, err := io.Copy(tmp, io.LimitReader(ctxReader{ctx, plain}, maxBundle+1))
+	if err != nil {
+		return err
+	}
+	if n > maxBundle {
+		return fmt.Errorf("it unpacks to more than %d GiB", maxBundle>>30)
+	}
+	_, err = tmp.Seek(0, io.SeekStart)
+	return err
 }
 
 // isPlainTar reports whether f is a file with a tar archive at its start.

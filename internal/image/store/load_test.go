@@ -423,6 +423,21 @@ func TestLoadStopsInflation(t *testing.T) {
 	}
 }
 
+func TestLoadRefusesWhatIsCut(t *testing.T) {
+	whole := archiveOf(t, bundleOf(t, lowerTar(t), foreignTar(t)))
+	for _, archive := range [][]byte{whole, zipped(t, whole)} {
+		for _, n := range []int{0, 1, 100, len(archive) / 2, len(archive) - 5000} {
+			s, cut := newStore(t), archive[:max(0, min(n, len(archive)-50))]
+			if infos, err := s.LoadFrom(t.Context(), bytes.NewReader(cut), store.TakeOptions{}); err == nil {
+				t.Errorf("%d of %d bytes were loaded as %+v", len(cut), len(archive), infos)
+			}
+			if all := leftovers(t, s); len(all) != 0 {
+				t.Errorf("left behind: %v", all)
+			}
+		}
+	}
+}
+
 func TestLoadDockerOfOld(t *testing.T) {
 	layer := lowerTar(t)
 	config := fmt.Appendf(nil, `{"os":"linux","architecture":"amd64","rootfs":{"type":"layers","diff_ids":["sha256:%s","sha256:%s"]}}`, sum(layer), sum(layer))
@@ -460,6 +475,7 @@ func FuzzLoad(f *testing.F) {
 	t := &testing.T{}
 	f.Add(archiveOf(t, bundleOf(t, lowerTar(t), foreignTar(t))))
 	f.Add(archiveOf(t, map[string][]byte{"manifest.json": []byte(`[{"Config":"c","Layers":["l"]}]`), "c": []byte(`{"os":"linux","architecture":"amd64"}`), "l": lowerTar(t)}))
+	f.Add(zipped(t, archiveOf(t, bundleOf(t, lowerTar(t))))[:200])
 	f.Fuzz(func(t *testing.T, b []byte) {
 		s := newStore(t)
 		infos, err := s.LoadFrom(t.Context(), bytes.NewReader(b), store.TakeOptions{Names: []string{"x"}})

@@ -3,6 +3,7 @@ package store_test
 import (
 	"context"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -432,5 +433,48 @@ func TestNoStoreYet(t *testing.T) {
 	}
 	if _, err := s.Find(t.Context(), "x"); !errors.Is(err, store.ErrUnknown) {
 		t.Errorf("Find = %v", err)
+	}
+}
+
+// TestDamagedImagesCanBeRemoved: the remedy that the error tells.
+func TestDamagedImagesCanBeRemoved(t *testing.T) {
+	s, ctx := newStore(t), t.Context()
+	id := create(t, s, draft("a")).ID
+	d := draft("b")
+	d.Layers = d.Layers[:1]
+	create(t, s, d)
+	if err := os.WriteFile(filepath.Join(s.Dir, "configs", id[7:]+".json"), []byte("{}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.List(ctx); err == nil || !strings.Contains(err.Error(), "image rm "+id[7:19]) {
+		t.Errorf("List: %v", err)
+	}
+	if err := s.Remove(ctx, id[7:19], false); err != nil {
+		t.Fatal(err)
+	}
+	all, err := s.List(ctx)
+	if err != nil || len(all) != 1 || all[0].Name() != "b:latest" {
+		t.Errorf("List after that: %v, %v", all, err)
+	}
+	open(t, s, "b")
+}
+
+func TestCancel(t *testing.T) {
+	s := newStore(t)
+	create(t, s, draft("a"))
+	ctx, cancel := context.WithCancelCause(t.Context())
+	stop := errors.New("stop")
+	cancel(stop)
+	if _, err := s.Create(ctx, draft("b")); err == nil {
+		t.Error("Create went on")
+	}
+	if err := s.Save(ctx, io.Discard, []string{"a"}, store.SaveOptions{}); err == nil {
+		t.Error("Save went on")
+	}
+	if _, err := s.LoadFrom(ctx, strings.NewReader(""), store.TakeOptions{}); err == nil {
+		t.Error("LoadFrom went on")
+	}
+	if n := len(leftovers(t, s)); n != 3 {
+		t.Errorf("%d files in the store; want a configuration and two layers", n)
 	}
 }
