@@ -1,6 +1,7 @@
 package ship
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -113,7 +114,7 @@ func (e *evaluator) run() error {
 		if err != nil {
 			return e.def.wrong(in, err)
 		}
-		step.Line, step.File, step.Text = in.Line, in.File, in.Text
+		step.Line, step.File, step.Text = in.Line, cmp.Or(in.File, e.def.file), in.Text
 		step.Config = e.cfg // what a later one changes in place is copied then
 		e.out.Steps = append(e.out.Steps, step)
 	}

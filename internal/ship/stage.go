@@ -48,7 +48,7 @@ type Instruction struct {
 // only the configuration changes.
 type Step struct {
 	Line int    `json:"line"`
-	File string `json:"file,omitempty"` // as Instruction.File
+	File string `json:"file,omitempty"` // where it stands
 	Text string `json:"text"`
 
 	Copy *Copy `json:"copy,omitempty"`
