@@ -135,6 +135,7 @@ func (g guest) prepare(t *testing.T) map[string]string {
 		"GUEST_ONLY":  g.flags,
 		"KERNEL":      filepath.Join(kernelsDir(), g.kernel),
 		"PROBE":       probe,
+		"PLATFORM":    g.goos + "/" + g.goarch,
 		"WEB":         filepath.Join(dir, "web"),
 	}
 	switch g.web {

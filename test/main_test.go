@@ -89,4 +89,5 @@ var commands = map[string]func(*testscript.TestScript, bool, []string){
 	"exits":       exits,
 	"interrupted": interrupted,
 	"seedhome":    seedHome,
+	"registry":    serveRegistry,
 }

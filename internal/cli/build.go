@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -14,6 +15,8 @@ import (
 	"github.com/fakecracker/fakecracker/internal/image"
 	"github.com/fakecracker/fakecracker/internal/image/store"
 	"github.com/fakecracker/fakecracker/internal/kernel"
+	"github.com/fakecracker/fakecracker/internal/ship"
+	"github.com/fakecracker/fakecracker/internal/source"
 	"github.com/fakecracker/fakecracker/internal/tree"
 )
 
@@ -177,12 +180,13 @@ func (f *shipFlags) run(ctx context.Context, a *app, path string) error {
 	if err != nil {
 		return err
 	}
-	r.guest = completeGuest(r.guest, s.Guest, kernel.Kernel{})
-	s.Guest = r.guest
+	if err := r.settleGuest(ctx, &s, kernel.Kernel{}); err != nil {
+		return err
+	}
 	o := r.buildOptions(s)
 	o.Network, o.StepMemory, o.StepLimit, o.Fresh = f.network, r.memory, f.limit, f.noCache
 	if out.kind == "image" {
-		o.Keep = f.keeper(r)
+		o.Keep = f.keeper(r, s)
 	}
 	img, report, err := r.build(ctx, s, o)
 	if err != nil {
@@ -195,24 +199,40 @@ func (f *shipFlags) run(ctx context.Context, a *app, path string) error {
 }
 
 // keeper returns what puts an image that was made into the store.
-func (f *shipFlags) keeper(r *runner) func(context.Context, image.Image, build.Report) (string, error) {
+func (f *shipFlags) keeper(r *runner, s ship.Ship) func(context.Context, image.Image, build.Report) (string, error) {
 	return func(ctx context.Context, img image.Image, report build.Report) (string, error) {
 		r.status.pass("image", "store "+img.Name)
-		info, err := r.imageStore().Create(ctx, draftOf(img, report, r.app.sourceDate()))
+		info, err := r.imageStore().Create(ctx, draftOf(img, report, asker(s), r.app.sourceDate()))
 		return info.ID, err
 	}
 }
 
 // draftOf is the image as the store takes it.
-func draftOf(img image.Image, report build.Report, notAfter time.Time) store.Draft {
+func draftOf(img image.Image, report build.Report, asked func(source.Package) string, notAfter time.Time) store.Draft {
 	d := store.Draft{Guest: img.Guest, Config: img.Config, Base: report.Base, Created: newest(img.Tree, notAfter)}
 	for _, l := range report.Layers {
-		d.Layers = append(d.Layers, store.Layer{Entries: clamp(l.Entries, notAfter), Removed: l.Removed, CreatedBy: l.Text})
+		d.Layers = append(d.Layers, store.Layer{
+			Entries: clamp(l.Entries, notAfter), Removed: l.Removed, CreatedBy: l.Text, Empty: l.Empty(),
+		})
 	}
 	for _, p := range report.Packages {
-		d.Packages = append(d.Packages, store.Package{Name: p.Name, Version: p.Version, For: p.For})
+		d.Packages = append(d.Packages, store.Package{Name: p.Name, Version: p.Version, For: p.For, Asked: asked(p)})
 	}
 	return d
+}
+
+// asker returns what tells which line of the ship asks for a package.
+func asker(s ship.Ship) func(source.Package) string {
+	return func(p source.Package) string {
+		if p.For != "" || len(s.Packages) == 0 {
+			return ""
+		}
+		where := filepath.Base(s.File)
+		if line := s.Lines["packages"]; line > 0 {
+			where = fmt.Sprintf("%s:%d", where, line)
+		}
+		return fmt.Sprintf("%s  packages=%q", where, strings.Join(s.Packages, " "))
+	}
 }
 
 // newest is when the last of the files was made: what an image's own date is,

@@ -117,9 +117,8 @@ func (r *runner) shipAndKernel(ctx context.Context) (ship.Ship, kernel.Kernel, e
 	if err != nil {
 		return s, k, err
 	}
-	r.guest = completeGuest(r.guest, s.Guest, k)
-	s.Guest = r.guest
-	return s, k, nil
+	err = r.settleGuest(ctx, &s, k)
+	return s, k, err
 }
 
 // findImage returns the stored image that the user names, nil where the name

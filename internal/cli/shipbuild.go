@@ -2,13 +2,16 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 
 	"github.com/fakecracker/fakecracker/internal/build"
 	"github.com/fakecracker/fakecracker/internal/buildvm"
 	"github.com/fakecracker/fakecracker/internal/image"
+	"github.com/fakecracker/fakecracker/internal/image/store"
 	"github.com/fakecracker/fakecracker/internal/kernel"
 	"github.com/fakecracker/fakecracker/internal/machine"
 	"github.com/fakecracker/fakecracker/internal/ship"
@@ -76,11 +79,63 @@ func (r *runner) build(ctx context.Context, s ship.Ship, o build.Options) (image
 
 // baseImage returns an image that a ship builds on.
 func (r *runner) baseImage(ctx context.Context, ref string, g image.Guest) (image.Image, string, error) {
-	img, info, err := r.imageStore().Image(ctx, ref)
+	info, err := r.findOrPull(ctx, ref, g)
 	if err != nil {
-		return image.Image{}, "", fmt.Errorf("%w (an image of a registry is fetched by: fakecracker pull %s)", err, ref)
+		return image.Image{}, "", err
 	}
-	return img, info.ID, nil
+	img, _, err := r.imageStore().Image(ctx, info.ID)
+	return img, info.ID, err
+}
+
+// findOrPull returns an image of this machine, or one that it gets from a
+// registry.
+func (r *runner) findOrPull(ctx context.Context, ref string, g image.Guest) (store.Info, error) {
+	info, err := r.imageStore().Find(ctx, ref)
+	if !errors.Is(err, store.ErrUnknown) {
+		return info, err
+	}
+	if r.flags.sources.packages.offline {
+		return info, fmt.Errorf("%w (--offline: a registry is not asked)", err)
+	}
+	r.status.line("pull", "%s", ref)
+	b := newBar(r.status, "pull "+ref)
+	defer b.finish()
+	return r.imageStore().Pull(ctx, ref, store.TakeOptions{Guest: g, Progress: b.set})
+}
+
+// guestOfBase is the guest of the image that a Dockerfile builds on, where
+// nothing else says which it is.
+func (r *runner) guestOfBase(ctx context.Context, s ship.Ship) (image.Guest, error) {
+	for i := len(s.Stages) - 1; i >= 0; {
+		from := s.Stages[i].From
+		if from.Image != "" {
+			info, err := r.findOrPull(ctx, from.Image, from.Guest)
+			if err != nil {
+				return image.Guest{}, fmt.Errorf("%s:%d: %w", s.File, s.Stages[i].Line, err)
+			}
+			return info.Guest, nil
+		}
+		below, err := strconv.Atoi(from.Stage)
+		if err != nil || below >= i {
+			break
+		}
+		i = below
+	}
+	return image.Guest{}, nil
+}
+
+// settleGuest decides for which guest the ship is built.
+func (r *runner) settleGuest(ctx context.Context, s *ship.Ship, k kernel.Kernel) error {
+	if r.guest.OS == "" && s.Guest.OS == "" {
+		base, err := r.guestOfBase(ctx, *s)
+		if err != nil {
+			return err
+		}
+		s.Guest = base
+	}
+	r.guest = completeGuest(r.guest, s.Guest, k)
+	s.Guest = r.guest
+	return nil
 }
 
 // baseID returns the ID of an image of this machine, or "".

@@ -1,6 +1,8 @@
 package image
 
 import (
+	"maps"
+	"path"
 	"slices"
 	"strings"
 
@@ -19,34 +21,62 @@ type Layer struct {
 // Empty reports whether nothing was changed.
 func (l Layer) Empty() bool { return len(l.Entries) == 0 && len(l.Removed) == 0 }
 
-// Diff returns what has to be done to base to get after.
+// Diff returns what has to be done to base to get after. Beside what is new
+// or different it has what other programs need that unpack layers: the folders
+// above, which they would make anew with other owners, and all names of a file
+// of which one is in it.
 func Diff(base, after *tree.Tree) Layer {
-	var l Layer
-	for _, e := range base.All() {
-		now, ok := after.Get(e.Path)
-		gone := !ok || (e.Type == tree.Dir) != (now.Type == tree.Dir)
-		if gone && !below(e.Path, l.Removed) {
-			l.Removed = append(l.Removed, e.Path)
+	l := Layer{Removed: removed(base, after)}
+	in := make(map[string]bool)
+	for _, e := range after.All() {
+		if old, ok := base.Get(e.Path); !ok || !same(old, e) || below(e.Path, l.Removed) {
+			in[e.Path] = true
 		}
 	}
-	for _, e := range after.All() {
-		old, ok := base.Get(e.Path)
-		if !ok || !same(old, e) || below(e.Path, l.Removed) || movedLink(base, after, e) {
+	addNames(in, after)
+	for _, p := range slices.Concat(slices.Collect(maps.Keys(in)), l.Removed) {
+		for p = path.Dir(p); p != "/" && !in[p]; p = path.Dir(p) {
+			in[p] = true
+		}
+	}
+	for _, p := range slices.Sorted(maps.Keys(in)) {
+		if e, ok := after.Get(p); ok {
 			l.Entries = append(l.Entries, e)
 		}
 	}
 	return l
 }
 
-// movedLink reports whether e is another name of a file that changed, and so
-// has to be given anew with it.
-func movedLink(base, after *tree.Tree, e tree.Entry) bool {
-	if e.Type != tree.Hardlink {
-		return false
+// removed returns the paths of base that are gone, or that are a folder where
+// there was none or the other way round, without those below others.
+func removed(base, after *tree.Tree) []string {
+	var gone []string
+	for _, e := range base.All() {
+		now, ok := after.Get(e.Path)
+		if (!ok || (e.Type == tree.Dir) != (now.Type == tree.Dir)) && !below(e.Path, gone) {
+			gone = append(gone, e.Path)
+		}
 	}
-	old, ok := base.Get(e.Link)
-	now, _ := after.Get(e.Link)
-	return !ok || !same(old, now)
+	return gone
+}
+
+// addNames adds all names of the files of which one name is in the set.
+func addNames(in map[string]bool, t *tree.Tree) {
+	names := make(map[string][]string)
+	for _, e := range t.All() {
+		if e.Type == tree.Hardlink {
+			names[e.Link] = append(names[e.Link], e.Path)
+		}
+	}
+	for file, all := range names {
+		all = append(all, file)
+		if !slices.ContainsFunc(all, func(p string) bool { return in[p] }) {
+			continue
+		}
+		for _, p := range all {
+			in[p] = true
+		}
+	}
 }
 
 // below reports whether p is one of the sorted paths or below one.

@@ -42,18 +42,36 @@ func TestDiff(t *testing.T) {
 		removed []string
 	}{
 		{"nothing", base.Clone(), nil, nil},
-		{"a file's bytes", of(t, dir("/a"), file("/a/x", "other"), file("/a/y", "2"), dir("/b"), file("/b/z", "3"), file("/c", "4"), link("/l", "/c")),
-			[]string{"/a/x"}, nil},
-		{"a folder with all in it", of(t, dir("/a"), file("/a/x", "1"), file("/a/y", "2"), file("/c", "4"), link("/l", "/c")),
-			nil, []string{"/b"}},
-		{"a folder that becomes a file", of(t, dir("/a"), file("/a/x", "1"), file("/a/y", "2"), file("/b", "3"), file("/c", "4"), link("/l", "/c")),
-			[]string{"/b"}, []string{"/b"}},
-		{"a file that becomes a folder", of(t, dir("/a"), dir("/a/x"), file("/a/x/n", "1"), file("/a/y", "2"), dir("/b"), file("/b/z", "3"), file("/c", "4"), link("/l", "/c")),
-			[]string{"/a/x", "/a/x/n"}, []string{"/a/x"}},
-		{"a file with another name", of(t, dir("/a"), file("/a/x", "1"), file("/a/y", "2"), dir("/b"), file("/b/z", "3"), file("/c", "new"), link("/l", "/c")),
-			[]string{"/c", "/l"}, nil},
-		{"the first of two names", of(t, dir("/a"), file("/a/x", "1"), file("/a/y", "2"), dir("/b"), file("/b/z", "3"), file("/l", "4")),
-			[]string{"/l"}, []string{"/c"}},
+		{
+			"a file's bytes", of(t, dir("/a"), file("/a/x", "other"), file("/a/y", "2"), dir("/b"), file("/b/z", "3"), file("/c", "4"), link("/l", "/c")),
+			[]string{"/a", "/a/x"},
+			nil,
+		},
+		{
+			"a folder with all in it", of(t, dir("/a"), file("/a/x", "1"), file("/a/y", "2"), file("/c", "4"), link("/l", "/c")),
+			nil,
+			[]string{"/b"},
+		},
+		{
+			"a folder that becomes a file", of(t, dir("/a"), file("/a/x", "1"), file("/a/y", "2"), file("/b", "3"), file("/c", "4"), link("/l", "/c")),
+			[]string{"/b"},
+			[]string{"/b"},
+		},
+		{
+			"a file that becomes a folder", of(t, dir("/a"), dir("/a/x"), file("/a/x/n", "1"), file("/a/y", "2"), dir("/b"), file("/b/z", "3"), file("/c", "4"), link("/l", "/c")),
+			[]string{"/a", "/a/x", "/a/x/n"},
+			[]string{"/a/x"},
+		},
+		{
+			"a file with another name", of(t, dir("/a"), file("/a/x", "1"), file("/a/y", "2"), dir("/b"), file("/b/z", "3"), file("/c", "new"), link("/l", "/c")),
+			[]string{"/c", "/l"},
+			nil,
+		},
+		{
+			"the first of two names", of(t, dir("/a"), file("/a/x", "1"), file("/a/y", "2"), dir("/b"), file("/b/z", "3"), file("/l", "4")),
+			[]string{"/l"},
+			[]string{"/c"},
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			l := image.Diff(&base, &tt.after)

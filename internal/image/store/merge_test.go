@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/fakecracker/fakecracker/internal/image"
 	"github.com/fakecracker/fakecracker/internal/image/store"
 	"github.com/fakecracker/fakecracker/internal/tree"
 )
@@ -81,7 +82,7 @@ func TestDiffAndMerge(t *testing.T) {
 		if r.IntN(2) == 0 {
 			b = changed(t, r, a)
 		}
-		l := store.Diff(&a, &b)
+		l := layerOf(image.Diff(&a, &b))
 		got, err := store.Merge(layer(nil, a.All()...), l)
 		if err != nil {
 			t.Fatalf("seed %d: %v", seed, err)
@@ -94,7 +95,7 @@ func TestDiffAndMerge(t *testing.T) {
 
 func TestDiffOfTheSame(t *testing.T) {
 	a := randomTree(t, rand.New(rand.NewPCG(1, 2)))
-	if l := store.Diff(&a, &a); !l.Empty || len(l.Entries)+len(l.Removed) > 0 {
+	if l := layerOf(image.Diff(&a, &a)); !l.Empty || len(l.Entries)+len(l.Removed) > 0 {
 		t.Errorf("Diff = %+v", l)
 	}
 }
@@ -110,7 +111,7 @@ func TestDiffIsForOthersToo(t *testing.T) {
 		t.Fatal(err)
 	}
 	var got []string
-	l := store.Diff(&before, &after)
+	l := layerOf(image.Diff(&before, &after))
 	for _, e := range l.Entries {
 		got = append(got, e.Path)
 	}
@@ -184,4 +185,9 @@ func changed(t *testing.T, r *rand.Rand, a tree.Tree) tree.Tree {
 		}
 	}
 	return b
+}
+
+// layerOf is a difference as the store takes it.
+func layerOf(l image.Layer) store.Layer {
+	return store.Layer{Entries: l.Entries, Removed: l.Removed, Empty: l.Empty()}
 }
