@@ -252,6 +252,9 @@ func (g *Gatherer) glob(ctx context.Context, pattern string) ([]string, error) {
 		}
 		return nil, err
 	}
+	if _, err := path.Match(pattern, ""); err != nil {
+		return nil, fmt.Errorf("%s: %w", pattern, fs.ErrNotExist) // nor is it a pattern
+	}
 	fixed := pattern[:strings.IndexAny(pattern, `*?[\`)]
 	below, err := g.Catalog.Below(ctx, path.Dir(fixed+"x"))
 	if err != nil {
@@ -259,11 +262,7 @@ func (g *Gatherer) glob(ctx context.Context, pattern string) ([]string, error) {
 	}
 	var all []string
 	for _, e := range append(below, g.Tree.Below(path.Dir(fixed+"x"))...) {
-		ok, err := path.Match(pattern, e.Path)
-		if err != nil {
-			return nil, fmt.Errorf("pattern %s: %w", pattern, err)
-		}
-		if ok && !slices.Contains(all, e.Path) {
+		if ok, err := path.Match(pattern, e.Path); ok && err == nil && !slices.Contains(all, e.Path) {
 			all = append(all, e.Path)
 		}
 	}

@@ -206,7 +206,7 @@ func TestGather(t *testing.T) {
 	})
 	t.Run("nothing of the name", func(t *testing.T) {
 		g := Gatherer{Tree: new(Tree), Catalog: stock{&all}}
-		for _, p := range []string{"/bin/no", "/no/*", "/bin/no*", "/bin/ls/x"} {
+		for _, p := range []string{"/bin/no", "/no/*", "/bin/no*", "/bin/ls/x", "/bin/["} {
 			if err := g.Add(t.Context(), p, ""); !errors.Is(err, fs.ErrNotExist) {
 				t.Errorf("Add(%s) = %v", p, err)
 			}
