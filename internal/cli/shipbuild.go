@@ -47,14 +47,16 @@ func (r *runner) buildOptions(s ship.Ship) build.Options {
 		BuildArgs: r.shipOptions.BuildArgs,
 		Prune:     r.flags.sources.prune,
 		Progress:  func(text string) { r.status.pass("build", text) },
-		Output:    &stepOutput{status: r.status},
 	}
 }
 
 // build makes the ship's image, or finds it in the cache, and tells what is
 // worth knowing of it.
 func (r *runner) build(ctx context.Context, s ship.Ship, o build.Options) (image.Image, build.Report, error) {
+	out := &stepOutput{status: r.status}
+	o.Output = out
 	img, report, err := build.Build(ctx, s, o)
+	out.flush()
 	if err != nil {
 		return img, report, err
 	}
