@@ -141,7 +141,7 @@ func (db *DB) Lookup(spec string) (uid, gid uint32, err error) {
 	user, group, _ := strings.Cut(spec, ":")
 	uid, gid, err = db.lookupUser(user)
 	if err == nil && group != "" {
-		gid, err = db.lookupGroup(group)
+		gid, err = db.LookupGroup(group)
 	}
 	if err != nil {
 		return 0, 0, fmt.Errorf("look up the owner %q: %w", spec, err)
@@ -169,7 +169,9 @@ func (db *DB) lookupUser(user string) (uid, gid uint32, err error) {
 	return uid, gid, nil
 }
 
-func (db *DB) lookupGroup(group string) (uint32, error) {
+// LookupGroup returns the number that a group's name or number means. A number
+// need not be any group's.
+func (db *DB) LookupGroup(group string) (uint32, error) {
 	if l := db.groups.find(0, group); l != nil {
 		gid, err := parseID(l[2])
 		if err != nil {

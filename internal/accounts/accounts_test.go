@@ -320,3 +320,67 @@ func FuzzDatabases(f *testing.F) {
 		}
 	})
 }
+
+func TestEntries(t *testing.T) {
+	for _, files := range []map[string]string{netbsd, linux} {
+		_, db := loaded(t, files)
+		all := db.Entries("passwd")
+		l, ok := db.Entry("passwd", "0")
+		if len(all) != 2 || !ok || l != all[0] || strings.Count(l, ":") != passwdFields-1 || strings.Contains(l, "$") {
+			t.Errorf("%s: root is %q among %q", db.OS, l, all)
+		}
+		if l, ok := db.Entry("passwd", "nowhere"); ok {
+			t.Errorf("%s: nowhere is %q", db.OS, l)
+		}
+	}
+	_, db := loaded(t, linux)
+	for database, want := range map[string]string{"group": "users:x:100:", "shadow": "www-data:*:19000:0:99999:7:::", "hosts": ""} {
+		var got string
+		for _, key := range []string{"100", "www-data"} {
+			if l, ok := db.Entry(database, key); ok {
+				got = l
+				break
+			}
+		}
+		if got != want {
+			t.Errorf("the %s entry is %q; want %q", database, got, want)
+		}
+	}
+}
+
+func TestModify(t *testing.T) {
+	change := func(u *User) { u.Password, u.Gecos, u.Home, u.Shell = "!"+u.Password, "New", u.Home+"/x", "/bin/sh" }
+	tr, db := loaded(t, linux)
+	if err := db.Modify("www-data", change); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.AddUser(User{Name: "sys", UID: 101, System: true}); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Store(tr, t0, "why"); err != nil {
+		t.Fatal(err)
+	}
+	for p, want := range map[string]string{
+		passwdFile: "root:x:0:0:root:/root:/bin/bash\nwww-data:x:33:33:New:/var/www/x:/bin/sh\nsys:x:101:101::/home/sys:/usr/sbin/nologin\n",
+		shadowFile: "root:$6$x:19000:0:99999:7:::\nwww-data:!*:19000:0:99999:7:::\nsys:!:::::::\n",
+	} {
+		if diff := cmp.Diff(want, text(t, tr, p)); diff != "" {
+			t.Errorf("%s\n%s", p, diff)
+		}
+	}
+	_, db = loaded(t, netbsd)
+	if err := db.Modify("root", change); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := strings.Join(db.users.lines[0], ":"), "root:!$2a$x:0:0::0:0:New:/root/x:/bin/sh"; got != want {
+		t.Errorf("root is %s; want %s", got, want)
+	}
+	if err := db.Modify("nowhere", change); err == nil || !strings.Contains(err.Error(), "no such user") {
+		t.Errorf("Modify = %v", err)
+	}
+	before := strings.Join(db.users.lines[0], ":")
+	err := db.Modify("root", func(u *User) { u.Home, u.Shell = "/x", "a:b" })
+	if err == nil || strings.Join(db.users.lines[0], ":") != before {
+		t.Errorf("Modify = %v, and root is %q", err, db.users.lines[0])
+	}
+}

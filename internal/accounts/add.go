@@ -22,10 +22,13 @@ type User struct {
 	Groups []string // further groups, which must exist
 	// Password is the encrypted one; empty: "*", which nothing matches.
 	Password string
-	Class    string // of login.conf(5), on NetBSD
-	Gecos    string // full name and what else finger(1) shows
-	Home     string // empty: /home/ and the name
-	Shell    string // empty: /sbin/nologin on NetBSD, /usr/sbin/nologin on Linux
+	// System says that it is a system's account: on Linux, its password never
+	// ages, and is "!" where it is not given, as useradd(8) -r has it.
+	System bool
+	Class  string // of login.conf(5), on NetBSD
+	Gecos  string // full name and what else finger(1) shows
+	Home   string // empty: /home/ and the name
+	Shell  string // empty: /sbin/nologin on NetBSD, /usr/sbin/nologin on Linux
 }
 
 // AddGroup adds a group with the number gid, or with a free one when that is
@@ -36,7 +39,7 @@ func (db *DB) AddGroup(name string, gid uint32) (uint32, error) {
 		return 0, fmt.Errorf("add group %q: %w", name, err)
 	}
 	if db.HasGroup(name) {
-		have, err := db.lookupGroup(name)
+		have, err := db.LookupGroup(name)
 		if err == nil && gid != 0 && gid != have {
 			err = fmt.Errorf("it exists with the number %d, not %d", have, gid)
 		}
@@ -84,8 +87,8 @@ func (db *DB) addUser(u User) error {
 		return errors.New("the tree has no accounts, and nothing says of which system they would be")
 	}
 	for _, f := range []string{u.Password, u.Class, u.Gecos, u.Home, u.Shell} {
-		if strings.ContainsAny(f, ":\n\x00") {
-			return fmt.Errorf("%q can't stand in a field of passwd(5)", f)
+		if err := checkField(f); err != nil {
+			return err
 		}
 	}
 	gid, err := db.loginGroup(&u)
@@ -105,10 +108,10 @@ func (db *DB) addUser(u User) error {
 // loginGroup returns the number of u's group.
 func (db *DB) loginGroup(u *User) (uint32, error) {
 	if u.Group != "" {
-		return db.lookupGroup(u.Group)
+		return db.LookupGroup(u.Group)
 	}
 	if db.OS == NetBSD {
-		return db.lookupGroup("users")
+		return db.LookupGroup("users")
 	}
 	gid := u.UID
 	if db.HasGroup(u.Name) || db.groups.find(2, id(gid)) != nil {
@@ -120,6 +123,9 @@ func (db *DB) loginGroup(u *User) (uint32, error) {
 // addRecord adds the lines of u, with what it doesn't say filled in.
 func (db *DB) addRecord(u User, gid uint32) {
 	u.Home = cmp.Or(u.Home, "/home/"+u.Name)
+	if u.System && db.shadow.lines != nil {
+		u.Password = cmp.Or(u.Password, "!")
+	}
 	u.Password = cmp.Or(u.Password, "*")
 	if db.OS == NetBSD {
 		shell := cmp.Or(u.Shell, "/sbin/nologin")
@@ -128,7 +134,7 @@ func (db *DB) addRecord(u User, gid uint32) {
 	}
 	hash := u.Password
 	if db.shadow.lines != nil {
-		db.shadow.add([]string{u.Name, hash, "", "0", "99999", "7", "", "", ""})
+		db.shadow.add(shadowRecord(u))
 		hash = "x"
 	}
 	db.users.add([]string{u.Name, hash, id(u.UID), id(gid), u.Gecos, u.Home, cmp.Or(u.Shell, "/usr/sbin/nologin")})

@@ -57,7 +57,7 @@ func (db *DB) files() ([]file, error) {
 			return files, nil
 		}
 		shadow := file{path: shadowFile, b: db.shadow.bytes(), mode: 0o600}
-		if gid, err := db.lookupGroup("shadow"); err == nil {
+		if gid, err := db.LookupGroup("shadow"); err == nil {
 			shadow.mode, shadow.gid = 0o640, gid
 		}
 		return append(files, shadow), nil
