@@ -115,7 +115,7 @@ func (s *Source) Key() string {
 }
 
 // treeVersion is counted up when the same packages make another tree.
-const treeVersion = 2
+const treeVersion = 3
 
 func (s *Source) listsKey() string {
 	lists, err := os.ReadDir(filepath.Join(s.Dir, "apt-"+s.arch(), "lists"))

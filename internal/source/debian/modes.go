@@ -85,9 +85,13 @@ func (c *call) changeOwner(prefix string) (int, error) {
 	if len(rest) < 2 || has(opts, "--reference", "--from") {
 		return 1, errors.New("no owner and file")
 	}
+	o, err := c.owner(prefix + rest[0])
+	if err != nil {
+		return 1, err
+	}
 	follow := !has(opts, "-h", "--no-dereference")
 	return c.eachBelow(rest[1:], has(opts, "-R", "--recursive"), func(e tree.Entry) error {
-		return c.chownEntry(e, prefix+rest[0])
+		return c.to.tree.Put(o.of(e))
 	}, follow)
 }
 
@@ -96,36 +100,53 @@ func (s *script) chown(p, owner string) error {
 	if err != nil {
 		return err
 	}
-	return s.chownEntry(e, owner)
-}
-
-// chownEntry sets e's owner to "user", "user:group", ":group" or "user:",
-// which is user and the user's own group; a "." separates too.
-func (s *script) chownEntry(e tree.Entry, owner string) error {
-	user, group, both := strings.Cut(owner, ":")
-	if !both && strings.Contains(owner, ".") {
-		user, group, both = strings.Cut(owner, ".")
-	}
-	acc, err := s.accounts()
+	o, err := s.owner(owner)
 	if err != nil {
 		return err
 	}
+	return s.to.tree.Put(o.of(e))
+}
+
+// owner is whom something is to belong to; nil: as it is.
+type owner struct{ uid, gid *uint32 }
+
+func (o owner) of(e tree.Entry) tree.Entry {
+	if o.uid != nil {
+		e.UID = *o.uid
+	}
+	if o.gid != nil {
+		e.GID = *o.gid
+	}
+	return e
+}
+
+// owner looks up "user", "user:group", ":group" or "user:", which is user and
+// the user's own group; a "." separates too.
+func (s *script) owner(spec string) (o owner, err error) {
+	user, group, both := strings.Cut(spec, ":")
+	if !both && strings.Contains(spec, ".") {
+		user, group, both = strings.Cut(spec, ".")
+	}
+	db, err := s.accounts()
+	if err != nil {
+		return o, err
+	}
 	if user != "" {
-		u, err := acc.user(user)
+		uid, gid, err := db.Lookup(user)
 		if err != nil {
-			return err
+			return o, err
 		}
-		e.UID = u.uid
-		if both && group == "" {
-			e.GID = u.gid
+		o.uid = &uid
+		if both {
+			o.gid = &gid
 		}
 	}
 	if group != "" {
-		g, err := acc.group(group)
+		gid, err := db.LookupGroup(group)
 		if err != nil {
-			return err
+			return o, err
 		}
-		e.GID = g.gid
+		o.gid = &gid
 	}
-	return s.to.tree.Put(e)
+	return o, nil
 }

@@ -68,7 +68,7 @@ func TestScripts(t *testing.T) {
 		{
 			name:   "lines of accounts that are no accounts",
 			script: `printf '# ours\n+@net\nlast:x:9:\n+\n' >> /etc/group; addgroup --system extra; adduser www-data extra`,
-			text:   map[string]string{"/etc/group": "root:*:0:\nadm:*:4:\nwww-data:*:33:\nnogroup:*:65534:\n# ours\n+@net\nlast:x:9:\n+\nextra:x:100:www-data\n"},
+			text:   map[string]string{"/etc/group": "root:*:0:\nadm:*:4:\nwww-data:*:33:\nnogroup:*:65534:\n# ours\nextra:x:100:www-data\n+@net\nlast:x:9:\n+\n"},
 		},
 		{
 			name: "sysusers and tmpfiles",
@@ -115,7 +115,7 @@ func TestScripts(t *testing.T) {
 			name:   "what can't be done",
 			script: "set -e\nchown nobody-knows /etc/passwd\ntouch /etc/never",
 			notes: []string{
-				`package x: postinst:3: chown nobody-knows /etc/passwd: there is no user "nobody-knows"`,
+				`package x: postinst:3: chown nobody-knows /etc/passwd: look up the owner "nobody-knows": there is no user "nobody-knows"`,
 				"package x: postinst:0: the script ended early: exit status 1",
 			},
 		},

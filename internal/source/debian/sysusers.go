@@ -1,11 +1,13 @@
 package debian
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"path"
 	"strings"
 
+	"github.com/fakecracker/fakecracker/internal/accounts"
 	"github.com/fakecracker/fakecracker/internal/tree"
 )
 
@@ -43,65 +45,88 @@ func (c *call) configs(names []string, folder string) (string, error) {
 	return all.String(), nil
 }
 
+// eachLine calls do with the fields of each line of a configuration, at least
+// n of them.
+func eachLine(text string, n int, do func(f []string) error) error {
+	for l := range strings.Lines(text) {
+		f := fields(l)
+		if len(f) < 2 || strings.HasPrefix(f[0], "#") {
+			continue
+		}
+		for len(f) < n {
+			f = append(f, "-")
+		}
+		if err := do(f); err != nil {
+			return fmt.Errorf("%s: %w", strings.TrimSpace(l), err)
+		}
+	}
+	return nil
+}
+
 // systemd-sysusers(8), for lines of the types u, g and m (sysusers.d(5)).
+// Members come last, since their lines may stand before those of their users.
 func doSysusers(c *call) (int, error) {
 	_, names := c.options("", "--replace")
 	text, err := c.configs(names, "sysusers.d")
 	if err != nil {
 		return 1, err
 	}
-	a, err := c.accounts()
-	if err != nil {
-		return 1, err
-	}
-	for l := range strings.Lines(text) {
-		f := fields(l)
-		if len(f) < 2 || strings.HasPrefix(f[0], "#") {
-			continue
+	return c.changeAccounts(func(db *accounts.DB) error {
+		for _, members := range []bool{false, true} {
+			err := eachLine(text, 6, func(f []string) error {
+				if (f[0] == "m") != members {
+					return nil
+				}
+				return sysuser(db, f)
+			})
+			if err != nil {
+				return err
+			}
 		}
-		for len(f) < 6 {
-			f = append(f, "-")
-		}
-		if err := sysuser(&a, f); err != nil {
-			return 1, fmt.Errorf("%s: %w", strings.TrimSpace(l), err)
-		}
-	}
-	return 0, c.save(a)
+		return nil
+	})
 }
 
-func sysuser(a *accounts, f []string) error {
+func sysuser(db *accounts.DB, f []string) error {
 	id := dash(f[2])
 	switch strings.TrimRight(f[0], "!-") {
 	case "g":
-		_, err := a.addGroup(f[1], id)
-		return err
+		return sysgroup(db, f[1], id)
 	case "m":
-		return a.join(f[1], f[2])
+		return db.Join(f[1], f[2])
 	case "u":
-		uid, group, _ := strings.Cut(id, ":")
-		gid, err := a.addGroup(f[1], uid)
-		if group != "" {
-			g, gerr := a.group(group)
-			gid, err = fmt.Sprint(g.gid), gerr
+		number, group, _ := strings.Cut(id, ":")
+		if group == "" {
+			group = f[1]
+			if err := sysgroup(db, group, number); err != nil {
+				return err
+			}
 		}
-		if err != nil {
+		uid, err := parseID(dash(number))
+		if err != nil || db.HasUser(f[1]) {
 			return err
 		}
-		if uid == "" && !idTaken(*a, gid) {
-			uid = gid
-		}
-		home, shell := dash(f[4]), dash(f[5])
-		if home == "" {
-			home = "/"
-		}
-		if shell == "" {
-			shell = "/usr/sbin/nologin"
-		}
-		return a.addUser([7]string{f[1], "*", uid, gid, dash(f[3]), home, shell})
+		u := accounts.User{Name: f[1], UID: uid, Group: group, System: true, Gecos: dash(f[3])}
+		u.Home, u.Shell = cmp.Or(dash(f[4]), "/"), cmp.Or(dash(f[5]), noLogin)
+		return db.AddUser(u)
 	case "r":
 		return nil // a range of numbers
 	}
 	return errors.New("this type has no native version")
+}
+
+// sysgroup adds a group that isn't there, with another number where the one
+// that is suggested is taken.
+func sysgroup(db *accounts.DB, name, id string) error {
+	gid, err := parseID(id)
+	if err != nil || db.HasGroup(name) {
+		return err
+	}
+	if _, taken := db.Entry("group", id); taken {
+		gid = 0
+	}
+	_, err = db.AddGroup(name, gid)
+	return err
 }
 
 // dash returns a field, "" where it is "-".
@@ -141,17 +166,8 @@ func doTmpfiles(c *call) (int, error) {
 	if err != nil {
 		return 1, err
 	}
-	for l := range strings.Lines(text) {
-		f := fields(l)
-		if len(f) < 2 || strings.HasPrefix(f[0], "#") {
-			continue
-		}
-		for len(f) < 7 {
-			f = append(f, "-")
-		}
-		if err := c.tmpfile(f); err != nil {
-			return 1, fmt.Errorf("%s: %w", strings.TrimSpace(l), err)
-		}
+	if err := eachLine(text, 7, c.tmpfile); err != nil {
+		return 1, err
 	}
 	return 0, nil
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/fakecracker/fakecracker/internal/accounts"
 	"github.com/fakecracker/fakecracker/internal/source"
 	"github.com/fakecracker/fakecracker/internal/tree"
 )
@@ -175,23 +176,27 @@ func (in *installer) put(e tree.Entry) error {
 // fixShells gives users whose shell isn't in the tree, as bash seldom is,
 // /bin/sh.
 func (in *installer) fixShells() error {
-	s := &script{to: in}
-	a, err := s.accounts()
-	if err != nil || len(a.passwd) == 0 {
-		return err
+	e, err := in.tree.Lookup("/etc/passwd")
+	if notExist(err) {
+		return nil
 	}
-	for _, l := range a.passwd {
-		if _, err := in.tree.Lookup(l[6]); err != nil && strings.HasSuffix(l[6], "/bash") {
-			l[6] = "/bin/sh"
-		}
-	}
-	e, err := in.tree.Lookup(passwdFile)
 	if err != nil {
 		return err
 	}
-	now := tree.NewFile(e.Path, e.Mode, formatLines(a.passwd, a.oddUsers), e.ModTime, e.Why)
-	now.UID, now.GID = e.UID, e.GID
-	return in.tree.Rewrite(now)
+	db, err := accounts.Load(&in.tree)
+	if err != nil {
+		return err
+	}
+	for _, l := range db.Entries("passwd") {
+		name, shell := l[:strings.IndexByte(l, ':')], l[strings.LastIndexByte(l, ':')+1:]
+		if _, err := in.tree.Lookup(shell); err == nil || !strings.HasSuffix(shell, "/bash") {
+			continue
+		}
+		if err := db.Modify(name, func(u *accounts.User) { u.Shell = "/bin/sh" }); err != nil {
+			return err
+		}
+	}
+	return db.Store(&in.tree, e.ModTime, e.Why)
 }
 
 // prune takes out what docs names, and the alternatives that led there.

@@ -4,97 +4,143 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"strconv"
 	"strings"
+
+	"github.com/fakecracker/fakecracker/internal/accounts"
 )
+
+// The ranges of numbers that Debian gives to system accounts (Policy 9.2.2).
+const (
+	firstSystemID = 100
+	lastSystemID  = 999
+	noGroup       = "65534"
+	noLogin       = "/usr/sbin/nologin"
+)
+
+// accounts reads the tree's users and groups. Files that are missing are as
+// empty ones.
+func (s *script) accounts() (*accounts.DB, error) {
+	db, err := accounts.Load(&s.to.tree)
+	if err != nil {
+		return nil, err
+	}
+	if db.OS == "" {
+		db.OS = accounts.Linux
+	}
+	db.First, db.Last = firstSystemID, lastSystemID
+	return db, nil
+}
+
+// save writes users and groups back.
+func (s *script) save(db *accounts.DB) error { return db.Store(&s.to.tree, s.to.s.time(), s.why()) }
+
+// changeAccounts calls do with the accounts and saves what it has made of
+// them, unless it fails.
+func (s *script) changeAccounts(do func(db *accounts.DB) error) (int, error) {
+	db, err := s.accounts()
+	if err == nil {
+		err = do(db)
+	}
+	if err == nil {
+		err = s.save(db)
+	}
+	if err != nil {
+		return 1, err
+	}
+	return 0, nil
+}
+
+// parseID reads a number that an option gives; an empty one is 0, for a free
+// one.
+func parseID(s string) (uint32, error) {
+	if s == "" {
+		return 0, nil
+	}
+	n, err := strconv.ParseUint(s, 10, 31)
+	if err != nil {
+		return 0, fmt.Errorf("the number of a user or group is %q", s)
+	}
+	return uint32(n), nil
+}
+
+// newUser fills what a useradd(8) without options gives, and where opts say so,
+// the number.
+func newUser(name, id string, system bool) (accounts.User, error) {
+	uid, err := parseID(id)
+	return accounts.User{Name: name, UID: uid, System: system, Home: "/home/" + name, Shell: noLogin}, err
+}
 
 // adduser(8): a system user gets the group nogroup unless told otherwise, and
 // no home is made when it is said or not there to be made.
 func doAdduser(c *call) (int, error) {
 	opts, names := c.options("--disabled-login --disabled-password --force-badname --allow-bad-names --group --no-create-home --nohome --no-home --quiet --system", "--home", "--shell", "--uid", "--gid", "--gecos", "--ingroup", "--comment", "--firstuid", "--lastuid")
-	a, err := c.accounts()
+	switch {
+	case len(names) == 2:
+		return c.changeAccounts(func(db *accounts.DB) error { return db.Join(names[0], names[1]) })
+	case len(names) != 1:
+		return 1, errors.New("no user name")
+	}
+	u, err := newUser(names[0], opts["--uid"], has(opts, "--system"))
 	if err != nil {
 		return 1, err
 	}
-	switch {
-	case len(names) == 2:
-		if err := a.join(names[0], names[1]); err != nil {
-			return 1, err
-		}
-		return 0, c.save(a)
-	case len(names) != 1:
+	u.Gecos = opts["--gecos"] + opts["--comment"]
+	u.Group = opts["--ingroup"] + opts["--gid"]
+	if u.Group == "" && u.System && !has(opts, "--group") {
+		u.Group = noGroup
+	}
+	if u.System {
+		u.Home = "/nonexistent"
+	}
+	withHome := !has(opts, "--no-create-home", "--nohome", "--no-home")
+	return c.addUser(u, opts["--home"], opts["--shell"], withHome)
+}
+
+// useradd(8) makes a group of the user's name, unless told which to use.
+func doUseradd(c *call) (int, error) {
+	opts, names := c.options("-l -m -M -N -r -U --create-home --no-create-home --no-user-group --system --user-group",
+		"-u", "--uid", "-g", "--gid", "-d", "--home-dir", "--home", "-s", "--shell", "-c", "--comment",
+		"-G", "--groups", "-b", "-K", "-k")
+	if len(names) != 1 {
 		return 1, errors.New("no user name")
-	case a.hasUser(names[0]):
-		return 0, nil
 	}
-	name := names[0]
-	l := [7]string{name, "*", opts["--uid"], "", opts["--gecos"] + opts["--comment"], opts["--home"], opts["--shell"]}
-	if l[5] == "" {
-		l[5] = "/home/" + name
-		if has(opts, "--system") {
-			l[5] = "/nonexistent"
-		}
-	}
-	if l[6] == "" {
-		l[6] = "/usr/sbin/nologin"
-	}
-	if l[3], err = adduserGroup(&a, name, opts); err != nil {
+	u, err := newUser(names[0], opts["-u"]+opts["--uid"], has(opts, "-r", "--system"))
+	if err != nil {
 		return 1, err
 	}
-	if err := c.addUser(a, l); err != nil {
-		return 1, err
-	}
-	if has(opts, "--no-create-home", "--nohome", "--no-home") || l[5] == "/nonexistent" {
-		return 0, nil
-	}
-	return 0, c.makeHome(l[5], name)
+	u.Gecos = opts["-c"] + opts["--comment"]
+	u.Group = opts["-g"] + opts["--gid"]
+	u.Groups = groupNames(opts)
+	home := opts["-d"] + opts["--home-dir"] + opts["--home"]
+	return c.addUser(u, home, opts["-s"]+opts["--shell"], has(opts, "-m", "--create-home"))
 }
 
-// adduserGroup returns the number of the group that adduser gives.
-func adduserGroup(a *accounts, name string, opts map[string]string) (string, error) {
-	if g := opts["--ingroup"] + opts["--gid"]; g != "" {
-		found, err := a.group(g)
-		return fmt.Sprint(found.gid), err
-	}
-	if has(opts, "--group") || !has(opts, "--system") {
-		id := opts["--uid"]
-		if a.hasGroup(name) || id == "" || hasID(a, id) {
-			id = ""
-		}
-		return a.addGroup(name, id)
-	}
-	return fmt.Sprint(noGroup), nil
+// groupNames returns the further groups that useradd and usermod are told.
+func groupNames(opts map[string]string) []string {
+	return strings.FieldsFunc(opts["-G"]+opts["--groups"], func(r rune) bool { return r == ',' })
 }
 
-func hasID(a *accounts, id string) bool {
-	for _, l := range a.groups {
-		if l[2] == id {
-			return true
+// addUser adds a user who isn't there yet, with a home and shell other than
+// u's where they are given.
+func (c *call) addUser(u accounts.User, home, shell string, withHome bool) (int, error) {
+	if home != "" {
+		u.Home = home
+	}
+	if shell != "" {
+		u.Shell = shell
+	}
+	there := false
+	status, err := c.changeAccounts(func(db *accounts.DB) error {
+		if there = db.HasUser(u.Name); there {
+			return nil
 		}
+		return db.AddUser(u)
+	})
+	if err != nil || there || !withHome || u.Home == "/nonexistent" {
+		return status, err
 	}
-	return false
-}
-
-// addUser adds the user, with the number of the group of its name if that is
-// free, and saves.
-func (c *call) addUser(a accounts, l [7]string) error {
-	if l[2] == "" && a.hasGroup(l[0]) {
-		if _, err := a.user(l[3]); err == nil && !idTaken(a, l[3]) {
-			l[2] = l[3]
-		}
-	}
-	if err := a.addUser(l); err != nil {
-		return err
-	}
-	return c.save(a)
-}
-
-func idTaken(a accounts, id string) bool {
-	for _, l := range a.passwd {
-		if l[2] == id {
-			return true
-		}
-	}
-	return false
+	return 0, c.makeHome(u.Home, u.Name)
 }
 
 func (c *call) makeHome(home, name string) error {
@@ -124,119 +170,68 @@ func (c *call) newGroup(names []string, id string) (int, error) {
 	if len(names) != 1 {
 		return 1, errors.New("no group name")
 	}
-	a, err := c.accounts()
+	gid, err := parseID(id)
 	if err != nil {
 		return 1, err
 	}
-	if _, err := a.addGroup(names[0], id); err != nil {
-		return 1, err
-	}
-	return 0, c.save(a)
-}
-
-// useradd(8) makes a group of the user's name, unless told which to use.
-func doUseradd(c *call) (int, error) {
-	opts, names := c.options("-l -m -M -N -r -U --create-home --no-create-home --no-user-group --system --user-group",
-		"-u", "--uid", "-g", "--gid", "-d", "--home-dir", "--home", "-s", "--shell", "-c", "--comment",
-		"-G", "--groups", "-b", "-K", "-k")
-	if len(names) != 1 {
-		return 1, errors.New("no user name")
-	}
-	a, err := c.accounts()
-	if err != nil || a.hasUser(names[0]) {
-		return 0, err
-	}
-	home := opts["-d"] + opts["--home-dir"] + opts["--home"]
-	l := [7]string{names[0], "*", opts["-u"] + opts["--uid"], "", opts["-c"] + opts["--comment"], home, opts["-s"] + opts["--shell"]}
-	if home == "" {
-		l[5] = "/home/" + names[0]
-	}
-	if l[6] == "" {
-		l[6] = "/usr/sbin/nologin"
-	}
-	g, err := a.group(opts["-g"] + opts["--gid"])
-	l[3] = fmt.Sprint(g.gid)
-	if opts["-g"]+opts["--gid"] == "" {
-		l[3], err = a.addGroup(names[0], "")
-	}
-	if err != nil {
-		return 1, err
-	}
-	if err := c.addUser(a, l); err != nil {
-		return 1, err
-	}
-	for g := range strings.SplitSeq(opts["-G"]+opts["--groups"], ",") {
-		if g != "" {
-			if err := c.joinGroup(names[0], g); err != nil {
-				return 1, err
-			}
+	return c.changeAccounts(func(db *accounts.DB) error {
+		if db.HasGroup(names[0]) {
+			return nil
 		}
-	}
-	if has(opts, "-m", "--create-home") {
-		return 0, c.makeHome(l[5], names[0])
-	}
-	return 0, nil
+		_, err := db.AddGroup(names[0], gid)
+		return err
+	})
 }
 
-func (c *call) joinGroup(name, group string) error {
-	a, err := c.accounts()
-	if err != nil {
-		return err
-	}
-	if err := a.join(name, group); err != nil {
-		return err
-	}
-	return c.save(a)
-}
-
-// usermod(8), of which groups and locks are done.
+// usermod(8), but for the user's name and numbers.
 func doUsermod(c *call) (int, error) {
 	opts, names := c.options("-a -L -U --append --lock --unlock", "-G", "--groups", "-d", "--home", "-s", "--shell", "-c", "--comment")
 	if len(names) != 1 {
 		return 1, errors.New("no user name")
 	}
-	a, err := c.accounts()
-	if err != nil {
-		return 1, err
-	}
-	for _, l := range a.passwd {
-		if l[0] != names[0] {
-			continue
-		}
-		for o, field := range map[string]int{"-d": 5, "--home": 5, "-s": 6, "--shell": 6, "-c": 4, "--comment": 4} {
-			if v, ok := opts[o]; ok {
-				l[field] = v
+	return c.changeAccounts(func(db *accounts.DB) error {
+		for _, g := range groupNames(opts) {
+			if err := db.Join(names[0], g); err != nil {
+				return err
 			}
 		}
-	}
-	for g := range strings.SplitSeq(opts["-G"]+opts["--groups"], ",") {
-		if g != "" {
-			if err := a.join(names[0], g); err != nil {
-				return 1, err
-			}
+		return db.Modify(names[0], func(u *accounts.User) { modify(u, opts) })
+	})
+}
+
+// modify does what usermod's options say.
+func modify(u *accounts.User, opts map[string]string) {
+	for o, field := range map[string]*string{
+		"-d": &u.Home, "--home": &u.Home, "-s": &u.Shell, "--shell": &u.Shell, "-c": &u.Gecos, "--comment": &u.Gecos,
+	} {
+		if v, ok := opts[o]; ok {
+			*field = v
 		}
 	}
-	return 0, c.save(a)
+	// What nothing matches is locked already.
+	if has(opts, "-L", "--lock") && !strings.HasPrefix(u.Password, "!") && u.Password != "*" {
+		u.Password = "!" + u.Password
+	}
+	if rest := strings.TrimPrefix(u.Password, "!"); has(opts, "-U", "--unlock") && rest != "" {
+		u.Password = rest
+	}
 }
 
 func doGetent(c *call) (int, error) {
 	_, rest := c.options("")
-	a, err := c.accounts()
+	db, err := c.accounts()
 	if err != nil || len(rest) == 0 {
 		return 1, err
 	}
-	lines := map[string][][]string{"passwd": a.passwd, "group": a.groups, "shadow": a.passwd}[rest[0]]
 	if len(rest) == 1 {
-		for _, l := range lines {
-			fmt.Fprintln(&c.out, strings.Join(l, ":"))
+		for _, l := range db.Entries(rest[0]) {
+			fmt.Fprintln(&c.out, l)
 		}
 		return 0, nil
 	}
-	for _, l := range lines {
-		if l[0] == rest[1] || l[2] == rest[1] {
-			fmt.Fprintln(&c.out, strings.Join(l, ":"))
-			return 0, nil
-		}
+	if l, ok := db.Entry(rest[0], rest[1]); ok {
+		fmt.Fprintln(&c.out, l)
+		return 0, nil
 	}
 	return 2, nil
 }
@@ -247,32 +242,34 @@ func doID(c *call) (int, error) {
 	if len(names) == 0 {
 		names = []string{"root"}
 	}
-	a, err := c.accounts()
+	db, err := c.accounts()
 	if err != nil {
 		return 1, err
 	}
-	if !a.hasUser(names[0]) && names[0] != "root" {
+	number := [2]string{"0", "0"}
+	name := [2]string{"root", "root"}
+	if l, ok := db.Entry("passwd", names[0]); ok {
+		f := strings.Split(l, ":")
+		name[0], number[0], number[1] = f[0], f[2], f[3]
+	} else if names[0] != "root" {
 		return 1, nil
 	}
-	u, err := a.user(names[0])
-	if err != nil {
-		u = user{name: "root"}
+	if l, ok := db.Entry("group", number[1]); ok {
+		name[1], _, _ = strings.Cut(l, ":")
+	} else {
+		name[1] = number[1]
 	}
-	g, err := a.group(fmt.Sprint(u.gid))
-	if err != nil {
-		return 1, err
-	}
-	number, name := fmt.Sprint(u.uid), u.name
+	which := 0
 	if has(opts, "-g", "--group", "-G", "--groups") {
-		number, name = fmt.Sprint(g.gid), g.name
+		which = 1
 	}
 	switch {
 	case has(opts, "-n", "--name"):
-		fmt.Fprintln(&c.out, name)
+		fmt.Fprintln(&c.out, name[which])
 	case has(opts, "-u", "--user", "-g", "--group", "-G", "--groups"):
-		fmt.Fprintln(&c.out, number)
+		fmt.Fprintln(&c.out, number[which])
 	default:
-		fmt.Fprintf(&c.out, "uid=%d(%s) gid=%d(%s)\n", u.uid, u.name, g.gid, g.name)
+		fmt.Fprintf(&c.out, "uid=%s(%s) gid=%s(%s)\n", number[0], name[0], number[1], name[1])
 	}
 	return 0, nil
 }
