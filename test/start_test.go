@@ -13,6 +13,14 @@ import (
 // it is paid at every start of the command.
 const maxInit = 256 << 10
 
+// dear are packages whose init may allocate more, in bytes, for a reason.
+var dear = map[string]int{
+	// 1 ms, in which it compiles regular expressions that nobody uses. It
+	// comes with hcsshim, whose last version without it is older than buildkit
+	// allows.
+	"go.opencensus.io/trace/tracestate": 600 << 10,
+}
+
 var initLine = regexp.MustCompile(`^init (\S+) @.* (\d+) bytes, \d+ allocs$`)
 
 func TestInitsAreCheap(t *testing.T) {
@@ -30,8 +38,9 @@ func TestInitsAreCheap(t *testing.T) {
 			continue
 		}
 		seen++
-		if n, err := strconv.Atoi(m[2]); err != nil || n > maxInit {
-			t.Errorf("the init of %s allocates %s bytes; want at most %d", m[1], m[2], maxInit)
+		most := max(maxInit, dear[m[1]])
+		if n, err := strconv.Atoi(m[2]); err != nil || n > most {
+			t.Errorf("the init of %s allocates %s bytes; want at most %d", m[1], m[2], most)
 		}
 	}
 	if seen == 0 {
