@@ -38,7 +38,7 @@ fmt: ## format the Go files
 	@$(GO) tool -modfile=tools/go.mod gofumpt -w $$(git ls-files '*.go')
 
 clean: ## remove what was built
-	rm -rf bin internal/agent/dist/*.zst internal/agent/dist/*.json examples/static/static
+	rm -rf bin internal/agent/dist/*.zst internal/agent/dist/*.json examples/static/static examples/go/hello
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' Makefile | expand -t 18

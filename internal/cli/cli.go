@@ -100,6 +100,7 @@ QEMU starts directly. It needs no root and no NetBSD host.`,
 	)
 	root.AddCommand(
 		newRun(a),
+		newInit(a),
 		newBuild(a),
 		newDemo(a),
 		newImage(a),
