@@ -27,6 +27,7 @@ type builder struct {
 	layers   []Layer // what was done to the tree…
 	base     string  // …that began as this stored image's
 	stages   map[int]*stage
+	fromSets []string // that the stage at hand began with
 	catalogs map[string]tree.Catalog
 	required []source.Requirement // system files that packages need
 	scripts  []source.Script      // that packages want to have run
@@ -297,7 +298,7 @@ func (b *builder) matches(pattern string) (bool, error) {
 func (b *builder) addPrograms(context.Context) error {
 	why := at(b.ship, "program")
 	for _, p := range b.ship.Programs {
-		e, err := tree.FromFile(p.Host, path.Clean(p.Guest), 0o755, why)
+		e, err := tree.FromFile(p.Host, path.Clean(p.Guest), 0o755, b.because("program"))
 		if errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("%s: program %s is not there", why, p.Host)
 		}
@@ -331,7 +332,7 @@ const prefixDir = "/PREFIX"
 func (b *builder) addOverlays(ctx context.Context) error {
 	for _, o := range b.ship.Overlays {
 		b.progress("copy " + o.Dir)
-		all, err := tree.FromDir(ctx, o.Dir, tree.DirOptions{Why: "overlay " + o.Dir})
+		all, err := tree.FromDir(ctx, o.Dir, tree.DirOptions{Why: "overlay " + b.relative(o.Dir)})
 		if err != nil {
 			if ctx.Err() != nil {
 				return ctx.Err()

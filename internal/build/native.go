@@ -79,7 +79,7 @@ func printsOnly(f *syntax.File) bool {
 		case *syntax.BinaryCmd:
 			only = only && node.Op == syntax.AndStmt
 		case *syntax.Redirect:
-			only = only && (node.Op == syntax.RdrOut || node.Op == syntax.AppOut) && node.N == nil
+			only = only && (node.Op == syntax.RdrOut || node.Op == syntax.AppOut) && node.N == nil && toFile(node.Word)
 		case *syntax.CallExpr:
 			only = only && printing(node)
 		default:
@@ -101,7 +101,7 @@ func printing(call *syntax.CallExpr) bool {
 		return false
 	}
 	for _, w := range call.Args {
-		if lit := w.Lit(); strings.ContainsAny(lit, "*?[~") {
+		if hasPattern(w) {
 			return false
 		}
 	}
@@ -114,6 +114,22 @@ func printing(call *syntax.CallExpr) bool {
 		return true
 	}
 	return false
+}
+
+// toFile reports whether what is redirected to w goes to a file that a tree
+// can have, and not to a device.
+func toFile(w *syntax.Word) bool {
+	name, err := expand.Literal(nil, w)
+	return err == nil && name != "" && !hasPattern(w) && !strings.HasSuffix(name, "/") && !strings.Contains(path.Clean("/"+name)+"/", "/dev/")
+}
+
+// hasPattern reports whether a part of the word that is not quoted may stand
+// for names of files or for several words, by the shell.
+func hasPattern(w *syntax.Word) bool {
+	return slices.ContainsFunc(w.Parts, func(p syntax.WordPart) bool {
+		lit, ok := p.(*syntax.Lit)
+		return ok && strings.ContainsAny(lit.Value, "*?[~{")
+	})
 }
 
 // plainFormat reports whether the format of printf(1) has nothing but text,

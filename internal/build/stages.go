@@ -1,16 +1,18 @@
 package build
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/fakecracker/fakecracker/internal/accounts"
 	"github.com/fakecracker/fakecracker/internal/image"
 	"github.com/fakecracker/fakecracker/internal/ship"
+	"github.com/fakecracker/fakecracker/internal/source"
 	"github.com/fakecracker/fakecracker/internal/tree"
 )
 
@@ -20,6 +22,10 @@ type stage struct {
 	config image.Config
 	layers []Layer
 	base   string // ID of the image that the layers are on
+	// sets are those that the stage began with, where system files that it
+	// lacks come from; packages are those that were installed.
+	sets     []string
+	packages []source.Package
 }
 
 // runStages builds the stage that is wanted, and those that it takes files
@@ -37,8 +43,31 @@ func (b *builder) runStages(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	b.tree, b.config, b.layers, b.base = s.tree, s.config, s.layers, s.base
+	b.config = s.config
+	b.use(s)
 	return nil
+}
+
+// use makes the stage what is being built on.
+func (b *builder) use(s *stage) {
+	b.tree, b.layers, b.base = s.tree.Clone(), slices.Clone(s.layers), s.base
+	b.fromSets, b.report.Packages, b.ship.Packages = s.sets, s.packages, nil
+	b.required, b.scripts, b.finishPackages = nil, nil, nil
+}
+
+// otherStage builds another stage while one is being built.
+func (b *builder) otherStage(ctx context.Context, i int) (*stage, error) {
+	mine := b.current()
+	asked, required, scripts, finish := b.ship.Packages, b.required, b.scripts, b.finishPackages
+	s, err := b.stage(ctx, i)
+	b.use(mine)
+	b.ship.Packages, b.required, b.scripts, b.finishPackages = asked, required, scripts, finish
+	return s, err
+}
+
+// current is what is being built, as a stage.
+func (b *builder) current() *stage {
+	return &stage{tree: b.tree, layers: b.layers, base: b.base, sets: b.fromSets, packages: b.report.Packages}
 }
 
 // findStage returns the index of the stage by its name or index.
@@ -60,38 +89,40 @@ func (b *builder) stage(ctx context.Context, i int) (*stage, error) {
 		return s, nil
 	}
 	def := b.ship.Stages[i]
-	at := fmt.Sprintf("%s:%d", b.ship.File, def.Line)
+	at := fmt.Sprintf("%s:%d", cmp.Or(def.File, b.ship.File), def.Line)
 	from, err := b.from(ctx, def.From)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", at, err)
 	}
-	b.tree, b.layers, b.base = from.tree.Clone(), append([]Layer(nil), from.layers...), from.base
+	b.use(from)
 	ev, err := def.Evaluate(from.config, b.Guest)
 	if err != nil {
 		return nil, err
 	}
 	b.report.Notes = append(b.report.Notes, ev.Notes...)
-	if err := b.addAsked(ctx, ev); err != nil {
+	if err := b.addAsked(ctx, ev, at); err != nil {
 		return nil, err
 	}
 	if err := b.steps(ctx, ev.Steps); err != nil {
 		return nil, err
 	}
-	s := &stage{b.tree, ev.Config, b.layers, b.base}
+	s := b.current()
+	s.config = ev.Config
 	b.stages[i] = s
 	return s, nil
 }
 
-// addAsked adds the sets and packages that a SMOLerfile's labels ask for.
-func (b *builder) addAsked(ctx context.Context, ev ship.Evaluation) error {
+// addAsked adds the sets and packages that a SMOLerfile's labels ask for. at
+// names the stage's line, for errors.
+func (b *builder) addAsked(ctx context.Context, ev ship.Evaluation, at string) error {
 	if len(ev.Sets) > 0 {
 		before := b.snapshot()
 		t, err := b.allOf(ctx, ev.Sets)
 		if err != nil {
-			return err
+			return fmt.Errorf("%s: sets: %w", at, err)
 		}
 		if err := b.tree.Merge(t, false); err != nil {
-			return err
+			return fmt.Errorf("%s: sets: %w", at, err)
 		}
 		b.record(before, "sets "+strings.Join(ev.Sets, ","))
 	}
@@ -99,14 +130,14 @@ func (b *builder) addAsked(ctx context.Context, ev ship.Evaluation) error {
 		return nil
 	}
 	before := b.snapshot()
-	b.ship.Packages = ev.Packages
+	b.ship.Packages, b.fromSets = ev.Packages, slices.Concat(b.fromSets, ev.Sets)
 	for _, do := range []func(context.Context) error{b.addPackages, b.addAccounts, b.addLibraries} {
 		if err := do(ctx); err != nil {
 			return err
 		}
 	}
 	b.record(before, "packages "+strings.Join(ev.Packages, " "))
-	return nil
+	return b.runScripts(ctx)
 }
 
 // from returns what a stage builds on.
@@ -119,7 +150,7 @@ func (b *builder) from(ctx context.Context, f ship.From) (*stage, error) {
 		}
 		return b.stage(ctx, i)
 	case len(f.Sets) > 0:
-		return b.fromSets(ctx, f.Sets)
+		return b.setsStage(ctx, f.Sets)
 	case f.Disk != "":
 		return b.fromImage(ctx, f.Disk)
 	case f.Image != "":
@@ -128,14 +159,14 @@ func (b *builder) from(ctx context.Context, f ship.From) (*stage, error) {
 	return &stage{}, nil
 }
 
-// fromSets returns all that the sets hold, as a stage.
-func (b *builder) fromSets(ctx context.Context, sets []string) (*stage, error) {
+// setsStage returns all that the sets hold, as a stage.
+func (b *builder) setsStage(ctx context.Context, sets []string) (*stage, error) {
 	t, err := b.allOf(ctx, sets)
 	if err != nil {
 		return nil, err
 	}
 	l := image.Diff(new(tree.Tree), &t)
-	return &stage{tree: t, layers: []Layer{{"FROM " + strings.Join(sets, ","), l}}}, nil
+	return &stage{tree: t, layers: []Layer{{"FROM " + strings.Join(sets, ","), l}}, sets: sets}, nil
 }
 
 // allOf returns all that the sets hold.
@@ -235,7 +266,7 @@ func (b *builder) make(s ship.Step) error {
 		return err
 	}
 	for _, d := range s.Make.Dirs {
-		if err := makeDirs(&b.tree, d, tree.Entry{Type: tree.Dir, Mode: 0o755, UID: uid, GID: gid, ModTime: b.time(), Why: whyOf(s)}); err != nil {
+		if err := makeDirs(&b.tree, d, tree.Entry{Type: tree.Dir, Mode: 0o755, UID: uid, GID: gid, ModTime: b.time(), Why: b.whyOf(s)}); err != nil {
 			return err
 		}
 	}
@@ -277,14 +308,14 @@ func (b *builder) makeUser(s ship.Step) error {
 	if err := db.AddUser(accounts.User{Name: name, Shell: "/bin/sh"}); err != nil {
 		return err
 	}
-	if err := db.Store(&b.tree, b.time(), whyOf(s)); err != nil {
+	if err := db.Store(&b.tree, b.time(), b.whyOf(s)); err != nil {
 		return err
 	}
 	uid, gid, err := db.Lookup(name)
 	if err != nil {
 		return err
 	}
-	home := tree.Entry{Type: tree.Dir, Mode: 0o755, ModTime: b.time(), Why: whyOf(s)}
+	home := tree.Entry{Type: tree.Dir, Mode: 0o755, ModTime: b.time(), Why: b.whyOf(s)}
 	if err := makeDirs(&b.tree, "/home", home); err != nil {
 		return err
 	}
@@ -303,6 +334,3 @@ func (b *builder) owner(spec string) (uid, gid uint32, err error) {
 	}
 	return db.Lookup(spec)
 }
-
-// errNoContext says that COPY has nothing to copy from.
-var errNoContext = errors.New("there is no build context")

@@ -55,7 +55,7 @@ func (b *builder) tryNative(ctx context.Context, s ship.Step) (bool, error) {
 		return false, nil
 	}
 	before := b.snapshot()
-	n := native{tree: &b.tree, run: *s.Run, time: b.time(), why: whyOf(s), out: b.output(), arch: b.Guest.Arch}
+	n := native{tree: &b.tree, run: *s.Run, time: b.time(), why: b.whyOf(s), out: b.output(), arch: b.Guest.Arch}
 	b.progress(s.Text)
 	if err := n.do(ctx); err != nil {
 		return true, &StepError{Step: s, Text: err.Error()}
@@ -200,6 +200,3 @@ func (b *builder) output() io.Writer {
 	}
 	return b.Output
 }
-
-// whyOf is the Entry.Why of what the step makes.
-func whyOf(s ship.Step) string { return fmt.Sprintf("%s (%s:%d)", s.Text, s.File, s.Line) }

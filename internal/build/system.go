@@ -54,6 +54,9 @@ func (b *builder) close() error {
 // gatherer returns what takes system files of the ship's sets into the tree.
 func (b *builder) gatherer(ctx context.Context) (*tree.Gatherer, error) {
 	sets := b.ship.Sets
+	if len(b.fromSets) > 0 {
+		sets = b.fromSets
+	}
 	if len(sets) == 0 {
 		sets = usualSets
 	}
@@ -128,7 +131,7 @@ func (b *builder) wantSystem(ctx context.Context, g *tree.Gatherer) error {
 		patterns []string
 	}{{"shipbins", b.ship.Bins}, {"sync_dirs", b.ship.SyncDirs}, {"also", b.ship.Also}} {
 		for _, p := range want.patterns {
-			err := g.Add(ctx, p, at(b.ship, want.variable))
+			err := g.Add(ctx, p, b.because(want.variable))
 			if errors.Is(err, fs.ErrNotExist) {
 				return fmt.Errorf("%s: %s: %s has no %s: name the set that it is in, as sets=\"base etc comp\"", at(b.ship, want.variable), want.variable, g.Catalog, p)
 			}
@@ -250,7 +253,7 @@ func (b *builder) enableServices(context.Context) error {
 		}
 		text = append(text, (s + "=YES\n")...)
 	}
-	e := tree.NewFile(rcConf, 0o644, text, b.time(), at(b.ship, "services"))
+	e := tree.NewFile(rcConf, 0o644, text, b.time(), b.because("services"))
 	if old, err := b.tree.Lookup(rcConf); err == nil {
 		e.Path = old.Path
 		return b.tree.Rewrite(e)
