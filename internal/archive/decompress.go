@@ -21,7 +21,7 @@ import (
 
 // Memory of decompressors, in bytes, that data may ask for.
 const (
-	maxXZDict     = 64 << 20  // as xz -9 takes
+	maxXZDict     = 128 << 20 // as Linux is packed with; xz -9 takes half of it
 	maxZstdWindow = 128 << 20 // as zstd --ultra -22 takes
 )
 
@@ -33,8 +33,15 @@ var formats = []struct {
 	{"gzip", "\x1f\x8b", func(r io.Reader) (io.ReadCloser, error) { return gzip.NewReader(r) }},
 	{"bzip2", "BZh", func(r io.Reader) (io.ReadCloser, error) { return io.NopCloser(bzip2.NewReader(r)), nil }},
 	{"xz", "\xfd7zXZ\x00", openXZ},
-	{"zstd", "\x28\xb5\x2f\xfd", openZstd},
+	{"zstd", zstdMark, openZstd},
 }
+
+// A frame of zstd data begins with zstdMark, or, where it is to be skipped,
+// with any byte from 0x50 to 0x5f and skippedMark (RFC 8878, 3.1).
+const (
+	zstdMark    = "\x28\xb5\x2f\xfd"
+	skippedMark = "\x2a\x4d\x18"
+)
 
 // longestMark is the length of the longest one in bytes.
 const longestMark = 6
@@ -63,6 +70,9 @@ func Decompress(r io.Reader) (io.ReadCloser, error) {
 	head, err := br.Peek(longestMark)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, err
+	}
+	if len(head) > 0 && head[0]>>4 == 5 && strings.HasPrefix(string(head[1:]), skippedMark) {
+		head = []byte(zstdMark)
 	}
 	for _, f := range formats {
 		if !strings.HasPrefix(string(head), f.mark) {

@@ -55,6 +55,7 @@ func samples(t testing.TB) map[string][]byte {
 		}
 	}
 	all["gzip"], all["zstd"] = gz.Bytes(), zst.Bytes()
+	all["zstd skipped"] = append([]byte("\x5a\x2a\x4d\x18\x03\x00\x00\x00abc"), zst.Bytes()...)
 	return all
 }
 
@@ -81,7 +82,7 @@ func TestDecompressDamaged(t *testing.T) {
 		if len(b) < 12 {
 			continue
 		}
-		format := strings.NewReplacer("hello.", "", "bz2", "bzip2").Replace(name)
+		format := strings.NewReplacer("hello.", "", "bz2", "bzip2", " skipped", "").Replace(name)
 		t.Run(name, func(t *testing.T) {
 			for what, bad := range map[string][]byte{
 				"cut":     b[:len(b)-4],

@@ -18,6 +18,7 @@ import (
 	"github.com/xi2/xz"
 
 	"github.com/fakecracker/fakecracker/internal/kernel"
+	"github.com/fakecracker/fakecracker/internal/source"
 	"github.com/fakecracker/fakecracker/internal/source/debian"
 	"github.com/fakecracker/fakecracker/internal/tree"
 )
@@ -134,10 +135,10 @@ func debianKernel(ctx context.Context, s *debian.Source) (b kernel.Bundle, ufs f
 		if !image.MatchString(p.Name) {
 			continue
 		}
-		if err := s.Fetch(ctx, []debian.Package{p}); err != nil {
+		if err := s.Fetch(ctx, []source.Package{p}); err != nil {
 			return b, nil, err
 		}
-		files, _, err := s.Tree(ctx, []debian.Package{p})
+		files, _, err := s.Tree(ctx, []source.Package{p})
 		if err != nil {
 			return b, nil, err
 		}
@@ -149,7 +150,7 @@ func debianKernel(ctx context.Context, s *debian.Source) (b kernel.Bundle, ufs f
 	return b, ufs, nil
 }
 
-func bundleOf(p debian.Package, files tree.Tree) (b kernel.Bundle, ufs func() (io.ReadCloser, error)) {
+func bundleOf(p source.Package, files tree.Tree) (b kernel.Bundle, ufs func() (io.ReadCloser, error)) {
 	b.Origin = p.String()
 	for _, e := range files.All() {
 		if e.Type != tree.File {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/fakecracker/fakecracker/internal/source"
 	"github.com/fakecracker/fakecracker/internal/tree"
 )
 
@@ -20,12 +21,12 @@ func TestParseURI(t *testing.T) {
 	const uri = "http://mirror.example/pool/z/zlib1g_1.2%7er1_amd64.deb"
 	for _, tt := range []struct {
 		name, line string
-		want       Package
+		want       source.Package
 		err        string
 	}{
 		{
 			name: "with an epoch", line: "'" + uri + "' zlib1g_1%3a1.2~r1_amd64.deb 86684 SHA256:" + digest,
-			want: Package{
+			want: source.Package{
 				Name: "zlib1g", Version: "1:1.2~r1", Arch: "amd64", File: "zlib1g_1%3a1.2~r1_amd64.deb",
 				Size: 86684, Digest: digestPrefix + digest, URL: uri,
 			},
@@ -106,8 +107,8 @@ func TestOffline(t *testing.T) {
 	if _, err := s.Resolve(t.Context(), []string{"nginx"}); err == nil || !strings.Contains(err.Error(), "no package lists yet") {
 		t.Errorf("Resolve = %v; want that there are no lists", err)
 	}
-	p := Package{Name: "x", Version: "1", File: "x_1_all.deb", Size: 1, Digest: digestPrefix + strings.Repeat("0", 64)}
-	if err := s.Fetch(t.Context(), []Package{p}); err == nil || !strings.Contains(err.Error(), "get package x 1: it is not at hand") {
+	p := source.Package{Name: "x", Version: "1", File: "x_1_all.deb", Size: 1, Digest: digestPrefix + strings.Repeat("0", 64)}
+	if err := s.Fetch(t.Context(), []source.Package{p}); err == nil || !strings.Contains(err.Error(), "get package x 1: it is not at hand") {
 		t.Errorf("Fetch = %v; want that it is not at hand", err)
 	}
 }

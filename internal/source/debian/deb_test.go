@@ -3,6 +3,7 @@ package debian
 import (
 	"archive/tar"
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -10,14 +11,16 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/fakecracker/fakecracker/internal/tree"
 )
 
 // listDeb reads a package into a line for each of its files.
 func listDeb(b []byte) (control, []string, error) {
 	var all []string
-	c, err := readDeb(bytes.NewReader(b), func(h *tar.Header, r io.Reader) error {
+	c, err := readDeb(context.Background(), bytes.NewReader(b), func(e tree.Entry, r io.Reader) error {
 		body, err := io.ReadAll(r)
-		all = append(all, fmt.Sprintf("%c %s %s%s", h.Typeflag, h.Name, h.Linkname, body))
+		all = append(all, fmt.Sprintf("%s %s %s%s", e.Type, e.Path, e.Link, body))
 		return err
 	})
 	return c, all, err
@@ -31,7 +34,7 @@ func TestReadDeb(t *testing.T) {
 		{name: "./usr/bin/y", typ: tar.TypeLink, link: "./usr/bin/x"},
 		{name: "./usr/bin/z", typ: tar.TypeSymlink, link: "../x"},
 	}
-	want := []string{"5 / ", "0 /usr/bin/x odd", "1 /usr/bin/y /usr/bin/x", "2 /usr/bin/z ../x"}
+	want := []string{"dir / ", "file /usr/bin/x odd", "hardlink /usr/bin/y /usr/bin/x", "link /usr/bin/z ../x"}
 	for _, ext := range []string{"", ".gz", ".zst"} {
 		t.Run("tar"+ext, func(t *testing.T) {
 			c, got, err := listDeb(makeDeb(t, ext, ctl, files))
@@ -59,7 +62,7 @@ func TestReadDebOfDpkg(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []string{
-		"5 / ", "5 /usr ", "5 /usr/bin ", "0 /usr/bin/hello hello\n", "1 /usr/bin/hi /usr/bin/hello", "2 /usr/bin/hallo hello",
+		"dir / ", "dir /usr ", "dir /usr/bin ", "file /usr/bin/hello hello\n", "hardlink /usr/bin/hi /usr/bin/hello", "link /usr/bin/hallo hello",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -89,11 +92,9 @@ func TestReadDebRefuses(t *testing.T) {
 		{"unknown compression", makeAr(version, member{"control.tar.bz2", nil}), `compression ".bz2"`},
 		{"truncated", whole[:len(whole)-300], "EOF"},
 		{"size", bytes.Replace(whole, []byte("4         `"), []byte("-4        `"), 1), `size "-4`},
-		{"absolute path", one(file{name: "/etc/passwd"}), "is absolute"},
-		{"path out of the root", one(file{name: "./usr/../../x"}), "leads out of the root"},
-		{"hard link out of the root", one(file{name: "./x", typ: tar.TypeLink, link: "../../etc/passwd"}), "leads out of the root"},
-		{"absolute hard link", one(file{name: "./x", typ: tar.TypeLink, link: "/etc/passwd"}), "is absolute"},
-		{"link to nothing", one(file{name: "./x", typ: tar.TypeSymlink}), "symbolic link"},
+		{"path out of the root", one(file{name: "./usr/../../x"}), "could lead out of the root"},
+		{"hard link out of the root", one(file{name: "./x", typ: tar.TypeLink, link: "../../etc/passwd"}), "could lead out of the root"},
+		{"link to nothing", one(file{name: "./x", typ: tar.TypeSymlink}), "link in it is empty"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			_, _, err := listDeb(tt.deb)
@@ -101,21 +102,6 @@ func TestReadDebRefuses(t *testing.T) {
 				t.Errorf("readDeb = %v; want %q", err, tt.want)
 			}
 		})
-	}
-}
-
-func TestDecompressStopsAtLimit(t *testing.T) {
-	b := compress(t, ".gz", make([]byte, 1<<20))
-	z, err := decompress("data.tar.gz", bytes.NewReader(b), 1000)
-	if err != nil {
-		t.Fatal(err)
-	}
-	n, err := io.Copy(io.Discard, z)
-	if err == nil || n > 1000 {
-		t.Errorf("read %d bytes and %v; want at most 1000 and an error", n, err)
-	}
-	if err := z.Close(); err != nil {
-		t.Error(err)
 	}
 }
 
@@ -130,9 +116,9 @@ func FuzzReadDeb(f *testing.F) {
 		f.Add(makeDeb(f, ext, ctl, []file{{name: "./x", body: "x"}, {name: "./y", typ: tar.TypeLink, link: "./x"}}))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		_, _ = readDeb(bytes.NewReader(b), func(h *tar.Header, r io.Reader) error {
-			if h.Name[0] != '/' || strings.Contains(h.Name+"/", "/../") {
-				t.Errorf("path %q", h.Name)
+		_, _ = readDeb(context.Background(), bytes.NewReader(b), func(e tree.Entry, r io.Reader) error {
+			if e.Path[0] != '/' || strings.Contains(e.Path+"/", "/../") {
+				t.Errorf("path %q", e.Path)
 			}
 			_, err := io.Copy(io.Discard, io.LimitReader(r, 1<<20))
 			return err

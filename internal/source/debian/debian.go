@@ -40,11 +40,8 @@ type Source struct {
 // tools that a service seldom calls.
 var essentials = []string{"base-files", "base-passwd", "dash"}
 
-// A Package is one version of a package that apt knows where to get. Its File
-// is the name of the .deb as apt stores it, its Digest of SHA-256.
-type Package = source.Package
-
-// digestPrefix begins a Package's Digest.
+// digestPrefix begins the Digest of a source.Package here. Its File is the name
+// of the .deb as apt stores it.
 const digestPrefix = "sha256:"
 
 // Packages returns a tree with the named packages, essentials, and all that they

@@ -7,11 +7,13 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/fakecracker/fakecracker/internal/source"
 )
 
 // Fetch downloads those packages that aren't at hand. apt verifies them
 // against its signed lists; the digest is checked once more by Tree.
-func (s *Source) Fetch(ctx context.Context, pkgs []Package) (err error) {
+func (s *Source) Fetch(ctx context.Context, pkgs []source.Package) (err error) {
 	missing, _ := s.missing(pkgs)
 	if len(missing) == 0 {
 		return nil
@@ -45,7 +47,7 @@ func (s *Source) Fetch(ctx context.Context, pkgs []Package) (err error) {
 	return nil
 }
 
-func (a *apt) download(ctx context.Context, dir string, pkgs []Package) error {
+func (a *apt) download(ctx context.Context, dir string, pkgs []source.Package) error {
 	args := []string{"download", "-q", "--"}
 	for _, p := range pkgs {
 		args = append(args, p.Name+":"+p.Arch+"="+p.Version)
@@ -64,13 +66,13 @@ func (a *apt) download(ctx context.Context, dir string, pkgs []Package) error {
 
 // missing returns those of pkgs that are neither unpacked nor downloaded, and
 // the sum of their sizes.
-func (s *Source) missing(pkgs []Package) (missing []Package, size int64) {
+func (s *Source) missing(pkgs []source.Package) (missing []source.Package, size int64) {
 	for _, p := range pkgs {
 		// In this order: a .deb goes only once its files are there.
 		if fi, err := os.Stat(s.deb(p)); err == nil && fi.Size() == p.Size {
 			continue
 		}
-		if _, err := os.Stat(s.unpacked(p)); err == nil {
+		if _, err := readStore(s.unpacked(p)); err == nil { // else it is damaged, or not there
 			continue
 		}
 		missing = append(missing, p)
@@ -82,9 +84,9 @@ func (s *Source) missing(pkgs []Package) (missing []Package, size int64) {
 func (s *Source) debs() string { return filepath.Join(s.Dir, "debs") }
 
 // deb is where the package p is downloaded to.
-func (s *Source) deb(p Package) string { return filepath.Join(s.debs(), p.File) }
+func (s *Source) deb(p source.Package) string { return filepath.Join(s.debs(), p.File) }
 
 // unpacked is where the package p is kept once it was unpacked.
-func (s *Source) unpacked(p Package) string {
+func (s *Source) unpacked(p source.Package) string {
 	return filepath.Join(s.debs(), strings.TrimPrefix(p.Digest, digestPrefix)+".pack")
 }

@@ -117,13 +117,13 @@ func makeDeb(t testing.TB, ext string, ctl map[string]string, files []file) []by
 }
 
 // download puts a package where Fetch would have, and returns it.
-func download(t testing.TB, s *Source, name string, deb []byte) Package {
+func download(t testing.TB, s *Source, name string, deb []byte) source.Package {
 	t.Helper()
 	if err := os.MkdirAll(s.debs(), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	sum := sha256.Sum256(deb)
-	p := Package{
+	p := source.Package{
 		Name: name, Version: "1.0", Arch: "amd64", File: name + "_1.0_amd64.deb",
 		Size: int64(len(deb)), Digest: digestPrefix + hex.EncodeToString(sum[:]),
 	}
@@ -141,7 +141,7 @@ func install(t testing.TB, ctl map[string]string, files []file) (tree.Tree, sour
 		ctl["control"] = "Package: x\nVersion: 1.0\n"
 	}
 	p := download(t, s, "x", makeDeb(t, ".gz", ctl, files))
-	tr, r, err := s.Tree(t.Context(), []Package{p})
+	tr, r, err := s.Tree(t.Context(), []source.Package{p})
 	if err != nil {
 		t.Fatal(err)
 	}

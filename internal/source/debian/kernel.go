@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/fakecracker/fakecracker/internal/source"
 	"github.com/fakecracker/fakecracker/internal/tree"
 )
 
@@ -36,10 +37,10 @@ func (s *Source) LinuxKernel(ctx context.Context, arch string) (Kernel, error) {
 	if err != nil {
 		return Kernel{}, fmt.Errorf("find Debian's kernel: %w", err)
 	}
-	if err := k.Fetch(ctx, []Package{p}); err != nil {
+	if err := k.Fetch(ctx, []source.Package{p}); err != nil {
 		return Kernel{}, fmt.Errorf("get Debian's kernel: %w", err)
 	}
-	all, err := k.load(ctx, []Package{p})
+	all, err := k.load(ctx, []source.Package{p})
 	if err != nil {
 		return Kernel{}, err
 	}
@@ -47,10 +48,10 @@ func (s *Source) LinuxKernel(ctx context.Context, arch string) (Kernel, error) {
 }
 
 // kernelPackage finds the package that the one without a version depends on.
-func (s *Source) kernelPackage(ctx context.Context) (Package, error) {
+func (s *Source) kernelPackage(ctx context.Context) (source.Package, error) {
 	pkgs, err := s.Resolve(ctx, []string{"linux-image-cloud-" + s.arch()})
 	if err != nil {
-		return Package{}, err
+		return source.Package{}, err
 	}
 	real := regexp.MustCompile(`^linux-image-[0-9].*-cloud-` + s.arch() + `(-unsigned)?$`)
 	for _, p := range pkgs {
@@ -58,10 +59,10 @@ func (s *Source) kernelPackage(ctx context.Context) (Package, error) {
 			return p, nil
 		}
 	}
-	return Package{}, errors.New("no package of a kernel image is among what linux-image-cloud-" + s.arch() + " depends on")
+	return source.Package{}, errors.New("no package of a kernel image is among what linux-image-cloud-" + s.arch() + " depends on")
 }
 
-func kernelOf(p Package, x index) (Kernel, error) {
+func kernelOf(p source.Package, x index) (Kernel, error) {
 	k := Kernel{Origin: "Debian package " + p.String()}
 	var image tree.Entry
 	for _, e := range x.Entries {

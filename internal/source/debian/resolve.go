@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/fakecracker/fakecracker/internal/source"
 )
 
 // packageName is what apt-get is given: a name (Debian Policy 5.6.1), which
@@ -19,13 +21,13 @@ var packageName = regexp.MustCompile(`^[a-z0-9][a-z0-9+.-]*[a-z0-9.+](:[a-z0-9]+
 
 // Resolve returns the named packages and all that they depend on, in the
 // order that apt would install them in. Recommended packages are left out.
-func (s *Source) Resolve(ctx context.Context, names []string) ([]Package, error) {
+func (s *Source) Resolve(ctx context.Context, names []string) ([]source.Package, error) {
 	pkgs, _, err := s.resolve(ctx, names)
 	return pkgs, err
 }
 
 // resolve is Resolve, and returns the key of the lists that it looked at too.
-func (s *Source) resolve(ctx context.Context, names []string) (_ []Package, key string, err error) {
+func (s *Source) resolve(ctx context.Context, names []string) (_ []source.Package, key string, err error) {
 	if len(names) == 0 {
 		return nil, "", nil
 	}
@@ -55,7 +57,7 @@ func (s *Source) resolve(ctx context.Context, names []string) (_ []Package, key 
 	return pkgs, s.listsKey(), err
 }
 
-func (a *apt) resolve(ctx context.Context, names []string) ([]Package, error) {
+func (a *apt) resolve(ctx context.Context, names []string) ([]source.Package, error) {
 	a.s.progress("resolve " + strings.Join(names, " "))
 	if err := a.setInstalled(names); err != nil {
 		return nil, fmt.Errorf("resolve packages: %w", err)
@@ -65,8 +67,8 @@ func (a *apt) resolve(ctx context.Context, names []string) ([]Package, error) {
 }
 
 // packages runs apt-get with --print-uris among args.
-func (a *apt) packages(ctx context.Context, args ...string) ([]Package, error) {
-	var pkgs []Package
+func (a *apt) packages(ctx context.Context, args ...string) ([]source.Package, error) {
+	var pkgs []source.Package
 	var bad error
 	err := a.get(ctx, a.dir, func(line string) {
 		if !strings.HasPrefix(line, "'") {
@@ -86,30 +88,30 @@ func (a *apt) packages(ctx context.Context, args ...string) ([]Package, error) {
 
 // parseURI reads a line of apt-get --print-uris (apt-get(8)): the quoted
 // address, the file's name, its size in bytes and its digest.
-func parseURI(line string) (Package, error) {
+func parseURI(line string) (source.Package, error) {
 	rest, ok := strings.CutPrefix(line, "'")
 	uri, rest, found := strings.Cut(rest, "' ")
 	f := strings.Fields(rest)
 	if !ok || !found || len(f) != 3 {
-		return Package{}, fmt.Errorf("apt-get gave no size and digest: %q", line)
+		return source.Package{}, fmt.Errorf("apt-get gave no size and digest: %q", line)
 	}
-	p := Package{URL: uri, File: f[0]}
+	p := source.Package{URL: uri, File: f[0]}
 	var err error
 	if p.Size, err = strconv.ParseInt(f[1], 10, 64); err != nil || p.Size <= 0 || p.Size > maxDeb {
-		return Package{}, fmt.Errorf("apt-get gave a size that is none: %q", line)
+		return source.Package{}, fmt.Errorf("apt-get gave a size that is none: %q", line)
 	}
 	digest, ok := strings.CutPrefix(f[2], "SHA256:")
 	if !ok || !isSHA256(digest) {
-		return Package{}, fmt.Errorf("the package lists have no SHA256 digest of %s", p.File)
+		return source.Package{}, fmt.Errorf("the package lists have no SHA256 digest of %s", p.File)
 	}
 	p.Digest = digestPrefix + digest
 	parts := strings.Split(strings.TrimSuffix(p.File, ".deb"), "_")
 	if len(parts) != 3 || strings.ContainsRune(p.File, os.PathSeparator) {
-		return Package{}, fmt.Errorf("apt-get named a file that is no package: %q", p.File)
+		return source.Package{}, fmt.Errorf("apt-get named a file that is no package: %q", p.File)
 	}
 	p.Name, p.Arch = parts[0], parts[2]
 	if p.Version, err = url.PathUnescape(parts[1]); err != nil {
-		return Package{}, fmt.Errorf("apt-get named a file that is no package: %q", p.File)
+		return source.Package{}, fmt.Errorf("apt-get named a file that is no package: %q", p.File)
 	}
 	return p, nil
 }

@@ -146,6 +146,9 @@ func (s *script) write(p string, b []byte, mode uint32) error {
 	return s.put(e)
 }
 
+// maxPath is the longest path that a script may make, in bytes.
+const maxPath = 4096
+
 // put adds e below a folder that must be there.
 func (s *script) put(e tree.Entry) error {
 	if s.made++; s.made > maxMade {

@@ -228,7 +228,7 @@ func TestScriptThatTakesTooLong(t *testing.T) {
 	p := download(t, s, "x", makeDeb(t, ".gz", ctl, base))
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
-	if _, r, err := s.Tree(ctx, []Package{p}); !errors.Is(err, context.DeadlineExceeded) {
+	if _, r, err := s.Tree(ctx, []source.Package{p}); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("Tree = %v, %v; want %v", r, err, context.DeadlineExceeded)
 	}
 }

@@ -1,7 +1,6 @@
 package debian
 
 import (
-	"archive/tar"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -10,9 +9,10 @@ import (
 	"io"
 	"os"
 	"strings"
-	"sync"
 
+	"github.com/fakecracker/fakecracker/internal/fetch"
 	"github.com/fakecracker/fakecracker/internal/pack"
+	"github.com/fakecracker/fakecracker/internal/source"
 	"github.com/fakecracker/fakecracker/internal/tree"
 )
 
@@ -33,35 +33,21 @@ func readStore(p string) (index, error) {
 
 // load returns the unpacked packages, unpacking those that are not yet, two
 // at a time.
-func (s *Source) load(ctx context.Context, pkgs []Package) ([]index, error) {
-	all, errs := make([]index, len(pkgs)), make([]error, len(pkgs))
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	next := make(chan int)
-	var workers sync.WaitGroup
-	for range 2 {
-		workers.Go(func() {
-			for i := range next {
-				if all[i], errs[i] = s.loadOne(ctx, pkgs[i]); errs[i] != nil {
-					cancel()
-				}
+func (s *Source) load(ctx context.Context, pkgs []source.Package) ([]index, error) {
+	all := make([]index, len(pkgs))
+	var tasks []func(context.Context) error
+	for i, p := range pkgs {
+		tasks = append(tasks, func(ctx context.Context) (err error) {
+			if all[i], err = s.loadOne(ctx, p); err != nil {
+				return fmt.Errorf("unpack %s: %w", p, err)
 			}
+			return nil
 		})
 	}
-	for i := range pkgs {
-		next <- i
-	}
-	close(next)
-	workers.Wait()
-	for i, err := range errs {
-		if err != nil && !errors.Is(err, context.Canceled) {
-			return nil, fmt.Errorf("unpack %s: %w", pkgs[i], err)
-		}
-	}
-	return all, errors.Join(errs...)
+	return all, fetch.All(ctx, 2, tasks...)
 }
 
-func (s *Source) loadOne(ctx context.Context, p Package) (index, error) {
+func (s *Source) loadOne(ctx context.Context, p source.Package) (index, error) {
 	if err := ctx.Err(); err != nil {
 		return index{}, err
 	}
@@ -85,7 +71,7 @@ func (s *Source) loadOne(ctx context.Context, p Package) (index, error) {
 
 // unpackLocked unpacks the package that f has open, unless another process
 // does so meanwhile: the lock is on the .deb itself, which goes with it.
-func (s *Source) unpackLocked(ctx context.Context, p Package, f *os.File) (index, error) {
+func (s *Source) unpackLocked(ctx context.Context, p source.Package, f *os.File) (index, error) {
 	if err := flock(ctx, f); err != nil {
 		return index{}, fmt.Errorf("lock %s: %w", f.Name(), err)
 	}
@@ -109,11 +95,11 @@ func unpack(ctx context.Context, deb *os.File, to, digest string) error {
 	h := sha256.New()
 	r := io.TeeReader(deb, h)
 	return pack.Create(to, func(w *pack.Writer) error {
-		c, err := readDeb(ctxReader{ctx, r}, func(h *tar.Header, body io.Reader) error {
-			e, err := entryOf(h)
-			if err == nil {
-				_, err = w.Add(e, body)
+		c, err := readDeb(ctx, ctxReader{ctx, r}, func(e tree.Entry, body io.Reader) error {
+			if e.Type == tree.Symlink {
+				e.Mode = 0o777 // no system looks at another
 			}
+			_, err := w.Add(e, body)
 			return err
 		})
 		if err != nil {
@@ -141,32 +127,4 @@ func (r ctxReader) Read(p []byte) (int, error) {
 		return 0, err
 	}
 	return r.r.Read(p)
-}
-
-// types are the entries that a package may have.
-var types = map[byte]tree.Type{
-	tar.TypeReg: tree.File, tar.TypeDir: tree.Dir, tar.TypeSymlink: tree.Symlink, tar.TypeLink: tree.Hardlink,
-	tar.TypeChar: tree.Char, tar.TypeBlock: tree.Block, tar.TypeFifo: tree.FIFO,
-}
-
-// entryOf returns what h says of a file, but for its bytes.
-func entryOf(h *tar.Header) (tree.Entry, error) {
-	t, ok := types[h.Typeflag]
-	if !ok {
-		return tree.Entry{}, fmt.Errorf("entry of type %q", h.Typeflag)
-	}
-	if h.Uid < 0 || h.Gid < 0 || h.Devmajor < 0 || h.Devminor < 0 {
-		return tree.Entry{}, errors.New("negative owner or device")
-	}
-	e := tree.Entry{
-		Path: h.Name, Type: t, Mode: uint32(h.Mode) & 0o7777, UID: uint32(h.Uid), GID: uint32(h.Gid),
-		ModTime: h.ModTime.UTC(), Major: uint32(h.Devmajor), Minor: uint32(h.Devminor),
-	}
-	if t == tree.Symlink || t == tree.Hardlink {
-		e.Link = h.Linkname
-	}
-	if t == tree.Symlink {
-		e.Mode = 0o777 // no system looks at another
-	}
-	return e, nil
 }

@@ -20,13 +20,13 @@ var docs = []string{
 
 // Tree returns the files of pkgs, which Fetch has got, as they are after
 // their installation.
-func (s *Source) Tree(ctx context.Context, pkgs []Package) (tree.Tree, source.Report, error) {
+func (s *Source) Tree(ctx context.Context, pkgs []source.Package) (tree.Tree, source.Report, error) {
 	return s.install(ctx, pkgs, nil)
 }
 
 // install is Tree, and notes which packages are there for which of those that
 // were asked for.
-func (s *Source) install(ctx context.Context, pkgs []Package, asked []string) (tree.Tree, source.Report, error) {
+func (s *Source) install(ctx context.Context, pkgs []source.Package, asked []string) (tree.Tree, source.Report, error) {
 	all, err := s.load(ctx, pkgs)
 	if err != nil {
 		return tree.Tree{}, source.Report{}, err
@@ -44,7 +44,7 @@ func (s *Source) install(ctx context.Context, pkgs []Package, asked []string) (t
 
 // installing is a package on its way into the tree.
 type installing struct {
-	Package
+	source.Package
 	files index
 }
 

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/fakecracker/fakecracker/internal/source"
 )
 
 func TestTree(t *testing.T) {
@@ -56,7 +58,7 @@ func TestTree(t *testing.T) {
 func TestTreeTime(t *testing.T) {
 	s := &Source{Dir: t.TempDir(), Time: time.Unix(77, 0)}
 	deb := makeDeb(t, ".zst", map[string]string{"control": "Package: x\n"}, []file{{name: "./usr/share/x", body: "12345"}})
-	tr, _, err := s.Tree(t.Context(), []Package{download(t, s, "x", deb)})
+	tr, _, err := s.Tree(t.Context(), []source.Package{download(t, s, "x", deb)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,7 +76,7 @@ func TestTreeIsReproducible(t *testing.T) {
 	p := download(t, s, "x", deb)
 	var digests []string
 	for range 2 {
-		tr, _, err := s.Tree(t.Context(), []Package{p})
+		tr, _, err := s.Tree(t.Context(), []source.Package{p})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -96,7 +98,7 @@ func TestTreeRefusesOtherBytes(t *testing.T) {
 	s := &Source{Dir: t.TempDir()}
 	p := download(t, s, "x", makeDeb(t, ".gz", map[string]string{"control": "Package: x\n"}, base))
 	p.Digest = digestPrefix + strings.Repeat("0", 64)
-	_, _, err := s.Tree(t.Context(), []Package{p})
+	_, _, err := s.Tree(t.Context(), []source.Package{p})
 	if err == nil || !strings.Contains(err.Error(), "has SHA256") {
 		t.Errorf("Tree = %v; want an error about the digest", err)
 	}
@@ -114,9 +116,28 @@ func TestTreeUnpacksDamagedAgain(t *testing.T) {
 		if err := os.WriteFile(s.unpacked(p), []byte(damage), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		if _, _, err := s.Tree(t.Context(), []Package{p}); err != nil {
+		if _, _, err := s.Tree(t.Context(), []source.Package{p}); err != nil {
 			t.Errorf("with %.20q: %v", damage, err)
 		}
+	}
+}
+
+// TestFetchesDamagedAgain has a package whose unpacked files are damaged, and
+// nothing to unpack them from.
+func TestFetchesDamagedAgain(t *testing.T) {
+	s := &Source{Dir: t.TempDir(), Offline: true}
+	p := download(t, s, "x", makeDeb(t, ".gz", map[string]string{"control": "Package: x\n"}, base))
+	if _, _, err := s.Tree(t.Context(), []source.Package{p}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Fetch(t.Context(), []source.Package{p}); err != nil {
+		t.Errorf("with the unpacked files: %v", err)
+	}
+	if err := os.WriteFile(s.unpacked(p), []byte("damaged"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Fetch(t.Context(), []source.Package{p}); err == nil || !strings.Contains(err.Error(), "it is not at hand") {
+		t.Errorf("with damaged ones, Fetch = %v; want that it is to be got", err)
 	}
 }
 
@@ -124,7 +145,7 @@ func TestTreeUnpacksDamagedAgain(t *testing.T) {
 // of the same ship do.
 func TestTreeInParallel(t *testing.T) {
 	first := &Source{Dir: t.TempDir()}
-	var pkgs []Package
+	var pkgs []source.Package
 	for i := range 20 {
 		name := fmt.Sprintf("x%d", i)
 		ctl := map[string]string{"control": "Package: " + name + "\n"}
@@ -152,7 +173,7 @@ func TestTreeStops(t *testing.T) {
 	p := download(t, s, "x", makeDeb(t, ".gz", map[string]string{"control": "Package: x\n"}, base))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, _, err := s.Tree(ctx, []Package{p}); !errors.Is(err, context.Canceled) {
+	if _, _, err := s.Tree(ctx, []source.Package{p}); !errors.Is(err, context.Canceled) {
 		t.Errorf("Tree = %v; want %v", err, context.Canceled)
 	}
 }
@@ -165,7 +186,7 @@ func TestKernelOf(t *testing.T) {
 		{name: "./usr/lib/modules/6.1-cloud/modules.dep", body: ""},
 		{name: "./usr/share/doc/x", body: ""},
 	}))
-	all, err := s.load(t.Context(), []Package{p})
+	all, err := s.load(t.Context(), []source.Package{p})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,11 +1,15 @@
 package debian
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/fakecracker/fakecracker/internal/source"
+)
 
 // explain fills For of pkgs, whose files are all: each package that asked does
 // not name is for the first that depends on it, going from those asked for
 // outwards, so that one can follow it back to them.
-func explain(pkgs []Package, all []index, asked []string) {
+func explain(pkgs []source.Package, all []index, asked []string) {
 	byName := make(map[string][]int) // by package name and what is provided
 	for i, p := range pkgs {
 		byName[p.Name] = append(byName[p.Name], i)

@@ -4,6 +4,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/fakecracker/fakecracker/internal/source"
 )
 
 func TestExplain(t *testing.T) {
@@ -16,12 +18,12 @@ func TestExplain(t *testing.T) {
 		"Package: postfix\nProvides: mta, other (= 2)\n",
 		"Package: alone\n",
 	}
-	var pkgs []Package
+	var pkgs []source.Package
 	var all []index
 	for _, text := range texts {
 		x := index{Control: control{"control": text}}
 		all = append(all, x)
-		pkgs = append(pkgs, Package{Name: x.Control.field("Package")})
+		pkgs = append(pkgs, source.Package{Name: x.Control.field("Package")})
 	}
 	explain(pkgs, all, []string{"dash", "web:amd64=1"})
 	got := make(map[string]string)
