@@ -39,6 +39,7 @@ type shipFlags struct {
 	noCache   bool
 	quiet     bool
 	sources   sourceFlags
+	locks     lockFlags
 }
 
 func newBuild(a *app) *cobra.Command {
@@ -55,7 +56,14 @@ run in a microVM of the tree that is being built.
 
 -o says what comes out: type=image (an image of this machine, the default),
 type=dir,dest=FOLDER, type=tar,dest=FILE or type=disk,dest=FILE (- is standard
-output for a tar).`,
+output for a tar).
+
+--lock writes ship.lock beside the definition (NAME.lock for NAME.conf): each
+set, package, own file and step with its version and digest. --locked builds
+from the versions in it, whatever else there is by now, and where something
+differs says so and stores nothing. Both give the ship's own files one date
+(SOURCE_DATE_EPOCH, else 1970), so that the image is the same on any machine.
+Without these flags a lock is not looked at.`,
 		Example: `  fakecracker build --guest linux examples/nginx
   fakecracker build -t web:1 --build-arg VERSION=1.2 .
   fakecracker build -f Dockerfile.test --target test .
@@ -90,6 +98,7 @@ func (f *shipFlags) declare(c *cobra.Command) {
 	fl.BoolVar(&f.noCache, "no-cache", false, "make the image even if nothing has changed")
 	fl.BoolVarP(&f.quiet, "quiet", "q", false, "print the image's ID only")
 	f.sources.declare(c)
+	f.locks.declare(fl)
 }
 
 // output is what -o says.
@@ -163,6 +172,9 @@ func (f *shipFlags) runner(a *app, path string) (*runner, output, error) {
 	if r.memory, err = parseMemory(f.memory); err != nil {
 		return nil, out, err
 	}
+	if err := f.locks.check(); err != nil {
+		return nil, out, err
+	}
 	r.shipOptions.File, r.shipOptions.Target, r.shipOptions.AllowHostCommands = f.file, f.target, f.allowHost
 	return r, out, nil
 }
@@ -183,13 +195,22 @@ func (f *shipFlags) run(ctx context.Context, a *app, path string) error {
 	if err := r.settleGuest(ctx, &s, kernel.Kernel{}); err != nil {
 		return err
 	}
+	l, err := f.locks.locking(r, s)
+	if err != nil {
+		return err
+	}
+	l.leaveOut(&s)
 	o := r.buildOptions(s)
 	o.Network, o.StepMemory, o.StepLimit, o.Fresh = f.network, r.memory, f.limit, f.noCache
 	if out.kind == "image" {
 		o.Keep = f.keeper(r, s)
 	}
+	l.hold(&o)
 	img, report, err := r.build(ctx, s, o)
 	if err != nil {
+		return err
+	}
+	if err := l.finish(report); err != nil {
 		return err
 	}
 	if out.kind == "image" {
