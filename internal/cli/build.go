@@ -98,7 +98,7 @@ func (f *shipFlags) declare(c *cobra.Command) {
 	fl.BoolVar(&f.noCache, "no-cache", false, "make the image even if nothing has changed")
 	fl.BoolVarP(&f.quiet, "quiet", "q", false, "print the image's ID only")
 	f.sources.declare(c)
-	f.locks.declare(fl)
+	f.locks.declare(c)
 }
 
 // output is what -o says.

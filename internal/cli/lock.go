@@ -9,7 +9,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/spf13/pflag"
+	"github.com/spf13/cobra"
 
 	"github.com/fakecracker/fakecracker/internal/build"
 	"github.com/fakecracker/fakecracker/internal/image"
@@ -23,7 +23,8 @@ type lockFlags struct {
 	locked bool
 }
 
-func (f *lockFlags) declare(fl *pflag.FlagSet) {
+func (f *lockFlags) declare(c *cobra.Command) {
+	fl := c.Flags()
 	fl.BoolVar(&f.lock, "lock", false, "write ship.lock: what the image was made from, in which versions")
 	fl.BoolVar(&f.locked, "locked", false, "build what ship.lock says, or say how it differs, and store nothing")
 }
