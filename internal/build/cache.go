@@ -14,6 +14,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/fakecracker/fakecracker/internal/atomicfile"
@@ -53,7 +55,7 @@ type manifest struct {
 }
 
 func (o Options) openCache(ctx context.Context, s ship.Ship, now time.Time) (*cache, error) {
-	if o.Cache == "" {
+	if o.Cache == "" || o.volatile(ctx, s) {
 		return &cache{}, nil
 	}
 	c := &cache{ship: s, dir: filepath.Join(o.Cache, "builds"), start: now}
@@ -99,16 +101,20 @@ func (o Options) hostKey(ctx context.Context, s ship.Ship) (key string, newest t
 	fmt.Fprintf(h, "%d %s %d %s %q %q %q %t %t %t\n", manifestVersion, o.Guest, o.time().UnixNano(), b, o.System, o.Target, o.BuildArgs, o.Network, o.Prune, o.FixedTimes)
 	for _, st := range s.Stages {
 		if st.From.Image != "" {
-			fmt.Fprintf(h, "from %s\n", o.baseID(ctx, st.From.Image))
+			fmt.Fprintf(h, "from %s\n", o.ImageID(ctx, st.From.Image, o.Guest))
 		}
 	}
 	for _, dir := range s.Overlays {
-		if err := statAll(ctx, h, dir.Dir, &newest); err != nil {
+		if err := statAll(ctx, h, dir.Dir, ignore{}, &newest); err != nil {
 			return "", newest, fmt.Errorf("overlay: %w", err)
 		}
 	}
 	if s.Context != "" {
-		if err := statAll(ctx, h, s.Context, &newest); err != nil {
+		out, err := newIgnore(s.Ignore)
+		if err != nil {
+			return "", newest, fmt.Errorf(".dockerignore: %w", err)
+		}
+		if err := statAll(ctx, h, s.Context, out, &newest); err != nil {
 			return "", newest, fmt.Errorf("build context: %w", err)
 		}
 	}
@@ -125,19 +131,43 @@ func (o Options) hostKey(ctx context.Context, s ship.Ship) (key string, newest t
 	return hex.EncodeToString(h.Sum(nil)), newest, nil
 }
 
-// baseID identifies the image that a stage builds on. One that is not stored
-// here may be another each time.
-func (o Options) baseID(ctx context.Context, ref string) string {
-	if o.ImageID != nil {
-		if id := o.ImageID(ctx, ref, o.Guest); id != "" {
-			return id
+// volatile reports whether the ship is made from something whose state can't
+// be told without getting it: an image that isn't stored here, a file that is
+// no part of the ship, what stands at an address.
+func (o Options) volatile(ctx context.Context, s ship.Ship) bool {
+	for _, st := range s.Stages {
+		switch f := st.From; {
+		case f.Disk != "" || slices.ContainsFunc(f.Sets, func(set string) bool { return strings.Contains(set, "/") }):
+			return true
+		case f.Image != "" && (o.ImageID == nil || o.ImageID(ctx, f.Image, o.Guest) == ""):
+			return true
+		case slices.ContainsFunc(st.Instructions, func(in ship.Instruction) bool { return reachesOut(in.Text, s.Stages) }):
+			return true
 		}
 	}
-	return fmt.Sprint(time.Now().UnixNano())
+	return false
 }
 
-// statAll writes the state of all that is below dir.
-func statAll(ctx context.Context, h hash.Hash, dir string, newest *time.Time) error {
+// reachesOut reports whether a COPY or ADD takes files of an image or of an
+// address.
+func reachesOut(text string, stages []ship.Stage) bool {
+	words := strings.Fields(text)
+	if len(words) == 0 || !strings.EqualFold(words[0], "COPY") && !strings.EqualFold(words[0], "ADD") {
+		return false
+	}
+	for _, w := range words[1:] {
+		from, ok := strings.CutPrefix(w, "--from=")
+		_, err := strconv.Atoi(from)
+		known := slices.ContainsFunc(stages, func(s ship.Stage) bool { return strings.EqualFold(s.Name, from) })
+		if ok && err != nil && !known || strings.Contains(w, "://") || strings.Contains(w, "$") {
+			return true
+		}
+	}
+	return false
+}
+
+// statAll writes the state of all that is below dir, without what out names.
+func statAll(ctx context.Context, h hash.Hash, dir string, out ignore, newest *time.Time) error {
 	if _, err := os.Stat(dir); err != nil {
 		return err
 	}
@@ -145,9 +175,22 @@ func statAll(ctx context.Context, h hash.Hash, dir string, newest *time.Time) er
 		if err := errors.Join(err, ctx.Err()); err != nil {
 			return err
 		}
+		rel, err := filepath.Rel(dir, p)
+		if err != nil {
+			return err
+		}
+		if rel = filepath.ToSlash(rel); out.skip(rel, d.IsDir()) {
+			if d.IsDir() {
+				return fs.SkipDir
+			}
+			return nil
+		}
 		fi, err := d.Info()
 		if err != nil {
 			return err
+		}
+		if d.IsDir() && out.pm != nil {
+			return nil // its time may be that of a file that is left out
 		}
 		writeStat(h, p, fi, newest)
 		if fi.Mode()&fs.ModeSymlink != 0 {

@@ -250,7 +250,9 @@ func (b *builder) step(ctx context.Context, s ship.Step) error {
 	if err != nil {
 		return err
 	}
-	b.record(before, s.Text)
+	if b.record(before, s.Text).Empty() {
+		b.layers = append(b.layers, Layer{Text: s.Text}) // an image's history has it all the same
+	}
 	return nil
 }
 

@@ -114,8 +114,12 @@ func (b *builder) systemAt() string {
 		name string
 		n    int
 	}{
-		{"shipbins", len(b.ship.Bins)}, {"sync_dirs", len(b.ship.SyncDirs)}, {"packages", len(b.ship.Packages)},
-		{"services", len(b.ship.Services)}, {"sets", len(b.ship.Sets)}, {"also", len(b.ship.Also)},
+		{"shipbins", len(b.ship.Bins)},
+		{"sync_dirs", len(b.ship.SyncDirs)},
+		{"packages", len(b.ship.Packages)},
+		{"services", len(b.ship.Services)},
+		{"sets", len(b.ship.Sets)},
+		{"also", len(b.ship.Also)},
 	} {
 		if v.n > 0 {
 			return at(b.ship, v.name)
