@@ -53,7 +53,8 @@ func (b *builder) run(ctx context.Context) (image.Image, error) {
 	b.report.Notes = append(append([]string(nil), b.ship.Notes...), b.report.Notes...)
 	b.report.Layers, b.report.Base = b.layers, b.base
 	cfg := b.config
-	cfg.Init = hasInit(&b.tree, b.Guest)
+	// Who says what to start wants that, not what a set's own init starts.
+	cfg.Init = len(cfg.Args()) == 0 && hasInit(&b.tree, b.Guest)
 	return image.Image{Name: b.ship.Name, Guest: b.Guest, Tree: b.tree, Config: cfg}, nil
 }
 
