@@ -92,7 +92,7 @@ func TestCacheKeep(t *testing.T) {
 	for _, e := range entries {
 		left = append(left, e.Name())
 	}
-	want := []string{filepath.Base(kept.Path), "netbsd-386-newer-3", "netbsd-amd64-old-2", "other"}
+	want := []string{".lock", filepath.Base(kept.Path), "netbsd-386-newer-3", "netbsd-amd64-old-2", "other"}
 	if diff := cmp.Diff(want, left); diff != "" {
 		t.Errorf("left in the cache (-want +got):\n%s", diff)
 	}
