@@ -131,12 +131,7 @@ func (b *builder) timed(l image.Layer) image.Layer {
 	if !b.FixedTimes {
 		return l
 	}
-	l.Entries = slices.Clone(l.Entries)
-	for i := range l.Entries {
-		if l.Entries[i].ModTime.After(b.time()) {
-			l.Entries[i].ModTime = b.time()
-		}
-	}
+	l.Entries = tree.Clamp(l.Entries, b.time())
 	return l
 }
 

@@ -41,7 +41,7 @@ func (s *session) connect(ctx context.Context) error {
 	var err error
 	s.line, err = s.vm.Line(ctx)
 	if errors.Is(err, instance.ErrEnded) {
-		return fmt.Errorf("boot the guest: %w", s.lost())
+		return fmt.Errorf("boot the guest: %w", s.lost(err))
 	}
 	if err != nil {
 		return fmt.Errorf("boot the guest: %w", errors.Join(context.Cause(ctx), err))
@@ -102,7 +102,7 @@ func (s *session) run(ctx context.Context, step ship.Step) error {
 	case limited.Err() != nil && err != nil:
 		return &build.StepError{Step: step, Code: 124, Text: fmt.Sprintf("took longer than %v", s.job.Limit)}
 	case errors.Is(err, errLost):
-		return &build.StepError{Step: step, Code: 125, Text: fmt.Sprintf("the guest ended under it: %v", s.lost())}
+		return &build.StepError{Step: step, Code: 125, Text: fmt.Sprintf("the guest ended under it: %v", s.lost(err))}
 	case err != nil:
 		return fmt.Errorf("%s: %w", place(step), err)
 	}
@@ -198,13 +198,13 @@ func (s *session) next(ctx context.Context) (wire.Message, error) {
 	return m, nil
 }
 
-// lost says how the guest ended whose line broke.
-func (s *session) lost() error {
+// lost says how the guest ended whose line broke by err.
+func (s *session) lost(err error) error {
 	select {
 	case <-s.vm.Done():
 		return errors.New(s.vm.Wait().End.String())
 	case <-time.After(endLimit):
-		return errors.New("its agent hung up")
+		return fmt.Errorf("its agent hung up, and it goes on (%w)", err)
 	}
 }
 

@@ -233,7 +233,7 @@ func draftOf(img image.Image, report build.Report, asked func(source.Package) st
 	d := store.Draft{Guest: img.Guest, Config: img.Config, Base: report.Base, Created: newest(img.Tree, notAfter)}
 	for _, l := range report.Layers {
 		d.Layers = append(d.Layers, store.Layer{
-			Entries: clamp(l.Entries, notAfter), Removed: l.Removed, CreatedBy: l.Text, Empty: l.Empty(),
+			Entries: tree.Clamp(l.Entries, notAfter), Removed: l.Removed, CreatedBy: l.Text, Empty: l.Empty(),
 		})
 	}
 	for _, p := range report.Packages {
@@ -269,20 +269,6 @@ func newest(t tree.Tree, notAfter time.Time) time.Time {
 		return notAfter
 	}
 	return last
-}
-
-// clamp replaces times after notAfter, if that is set.
-func clamp(entries []tree.Entry, notAfter time.Time) []tree.Entry {
-	if notAfter.IsZero() {
-		return entries
-	}
-	entries = slices.Clone(entries)
-	for i := range entries {
-		if entries[i].ModTime.After(notAfter) {
-			entries[i].ModTime = notAfter
-		}
-	}
-	return entries
 }
 
 // name gives the image its names, and tells of it.

@@ -16,6 +16,7 @@ import (
 	"github.com/fakecracker/fakecracker/internal/disk"
 	"github.com/fakecracker/fakecracker/internal/image"
 	"github.com/fakecracker/fakecracker/internal/partition"
+	"github.com/fakecracker/fakecracker/internal/tree"
 )
 
 // export writes the files of an image as out says.
@@ -31,7 +32,7 @@ func (r *runner) export(ctx context.Context, img image.Image, out output, layout
 
 // exportTar writes an archive, to standard output if dest is "-".
 func (r *runner) exportTar(ctx context.Context, img image.Image, dest string) error {
-	entries := clamp(img.Tree.All(), r.app.sourceDate())
+	entries := tree.Clamp(img.Tree.All(), r.app.sourceDate())
 	for i := range entries {
 		entries[i].Why = "" // a record that other programs warn of
 	}

@@ -102,12 +102,7 @@ func newPlan(k key, img image.Image, o Options) (*plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &plan{key: k, entries: t.All(), size: t.Size(), progress: o.Progress}
-	for i := range p.entries {
-		if e := &p.entries[i]; !o.NotAfter.IsZero() && e.ModTime.After(o.NotAfter) {
-			e.ModTime = o.NotAfter
-		}
-	}
+	p := &plan{key: k, entries: tree.Clamp(t.All(), o.NotAfter), size: t.Size(), progress: o.Progress}
 	if o.Free.Bytes < 0 || o.Free.Percent < 0 || o.Free.Bytes > maxSize || o.Free.Percent > 10_000 {
 		return nil, fmt.Errorf("free space of %d bytes or %d %%: out of range", o.Free.Bytes, o.Free.Percent)
 	}
