@@ -244,7 +244,7 @@ func (f files) nginx(t *testing.T, arch string) {
 	f.text("/etc/group", "wheel:*:0:root\nnginx:*:1000:\n")
 }
 
-// boot boots the tree and returns the console's text, up to a line that has
+// boot boots the tree and returns what programs print on the console, up to a line that has
 // until in it, or to QEMU's end where that is empty.
 func (f files) boot(t *testing.T, kernel, qemu, machine, bus, words, until string) string {
 	t.Helper()
@@ -282,8 +282,12 @@ func (f files) boot(t *testing.T, kernel, qemu, machine, bus, words, until strin
 	case until == "" && err != nil:
 		t.Errorf("QEMU: %v:\n%s", err, console.String())
 	}
-	return console.String()
+	return kernelMessage.ReplaceAllString(console.String(), "")
 }
+
+// kernelMessage is a line of the kernel's, which it prints in the middle of
+// what a program does.
+var kernelMessage = regexp.MustCompile(`\[ *\d+\.\d{7}\] [^\n]*\n`)
 
 // image writes the tree, with what every guest needs, as a root disk.
 func (f files) image(t *testing.T) string {
