@@ -57,6 +57,7 @@ var rooms = map[string][]string{
 	"internal/network":        {},
 	"internal/pack":           {"internal/atomicfile", "internal/tree"},
 	"internal/partition":      {},
+	"internal/sbom":           {"internal/image", "internal/source", "internal/tree"},
 	"internal/ship":           {"internal/image", "internal/spelling", "internal/tree"},
 	"internal/source":         {"internal/tree"},
 	"internal/source/debian":  {"internal/accounts", "internal/archive", "internal/atomicfile", "internal/fetch", "internal/pack", "internal/source", "internal/spelling", "internal/tree"},

@@ -38,6 +38,7 @@ type shipFlags struct {
 	allowHost bool
 	noCache   bool
 	quiet     bool
+	sbom      string
 	sources   sourceFlags
 	locks     lockFlags
 }
@@ -68,6 +69,7 @@ Without these flags a lock is not looked at.`,
   fakecracker build -t web:1 --build-arg VERSION=1.2 .
   fakecracker build -f Dockerfile.test --target test .
   fakecracker build -o type=disk,dest=root.img article.conf
+  fakecracker build --sbom web.spdx.json web.conf
   fakecracker build -o type=tar,dest=- ./server | tar tv`,
 		GroupID: "image",
 		Args:    exactArgs(1),
@@ -97,6 +99,7 @@ func (f *shipFlags) declare(c *cobra.Command) {
 	fl.BoolVar(&f.allowHost, "allow-host-commands", false, "let a .conf file run programs of this host, as sailor does")
 	fl.BoolVar(&f.noCache, "no-cache", false, "make the image even if nothing has changed")
 	fl.BoolVarP(&f.quiet, "quiet", "q", false, "print the image's ID only")
+	fl.StringVar(&f.sbom, "sbom", "", "write what the image is made of to `FILE`, as SPDX 2.3")
 	f.sources.declare(c)
 	f.locks.declare(c)
 }
@@ -188,6 +191,9 @@ func (f *shipFlags) run(ctx context.Context, a *app, path string) error {
 	if r.home, err = a.home(); err != nil {
 		return err
 	}
+	if err := checkParent("--sbom", f.sbom); err != nil {
+		return err
+	}
 	s, err := r.loadShip(ctx, r.guest)
 	if err != nil {
 		return err
@@ -212,6 +218,11 @@ func (f *shipFlags) run(ctx context.Context, a *app, path string) error {
 	}
 	if err := l.finish(report); err != nil {
 		return err
+	}
+	if f.sbom != "" {
+		if err := r.writeSBOM(f.sbom, img, report); err != nil {
+			return err
+		}
 	}
 	if out.kind == "image" {
 		return f.name(ctx, r, img, report)

@@ -1,0 +1,210 @@
+// Package sbom writes what an image is made of as a software bill of
+// materials: an SPDX 2.3 document in JSON (https://spdx.github.io/spdx-spec/v2.3/).
+//
+// The image is the document's one subject. It contains packages of Debian and
+// pkgsrc, NetBSD's sets, modules that Go programs name in themselves, files
+// that were got by their addresses, and the ship's own files.
+package sbom
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/fakecracker/fakecracker/internal/image"
+	"github.com/fakecracker/fakecracker/internal/source"
+	"github.com/fakecracker/fakecracker/internal/tree"
+)
+
+// A Subject is an image, and what is known of where its files come from.
+type Subject struct {
+	Image    image.Image
+	ID       string           // of the stored image, "sha256:…"; "" for one that is not stored
+	Tool     string           // who writes the document: "fakecracker-1.0"
+	Created  time.Time        // of the document
+	Sets     []source.Package // NetBSD's
+	Packages []source.Package // Debian's in a Linux guest, else pkgsrc's
+	Bases    []Base
+	Fetched  []Fetched
+	Own      []string // digests of the ship's own files
+}
+
+// A Base is an image that this one builds on.
+type Base struct{ Ref, ID string }
+
+// Fetched is a file that was got by its address.
+type Fetched struct{ URL, Digest string }
+
+// Encode returns the document. The same subject gives the same bytes.
+func Encode(s Subject) ([]byte, error) {
+	d := document{
+		Version: "SPDX-2.3", License: "CC0-1.0", ID: "SPDXRef-DOCUMENT", Name: s.Image.Name,
+		Creation: creation{Created: s.Created.UTC().Format(time.RFC3339), Creators: []string{"Tool: " + s.Tool}},
+	}
+	w := writer{subject: s, doc: &d, used: map[string]int{}, own: map[string]bool{}}
+	for _, digest := range s.Own {
+		w.own[digest] = true
+	}
+	w.image()
+	w.packages()
+	if err := w.files(); err != nil {
+		return nil, fmt.Errorf("list what %s is made of: %w", s.Image.Name, err)
+	}
+	// A document's name space is to be its own: it is that of its content.
+	sum, err := encode(d)
+	if err != nil {
+		return nil, err
+	}
+	hash := sha256.Sum256(sum)
+	d.Namespace = "https://spdx.org/spdxdocs/" + idWord(s.Image.Name) + "-" + hex.EncodeToString(hash[:16])
+	return encode(d)
+}
+
+func encode(d document) ([]byte, error) {
+	b, err := json.MarshalIndent(d, "", "  ")
+	if err != nil {
+		return nil, err
+	}
+	return append(b, '\n'), nil
+}
+
+// A writer fills in one document.
+type writer struct {
+	subject Subject
+	doc     *document
+	root    string         // the image's ID in the document
+	used    map[string]int // IDs, and how often
+	own     map[string]bool
+}
+
+// image adds the subject, and the images that it builds on.
+func (w *writer) image() {
+	s := w.subject
+	p := bare(s.Image.Name)
+	p.Comment = "a root file system for " + s.Image.Guest.String()
+	p.Purpose = "CONTAINER"
+	if s.ID != "" {
+		p.Version = s.ID
+		p.Refs = purl("oci", s.Image.Name, s.ID, "")
+	}
+	w.root = w.add(p, "image")
+	w.relate(w.doc.ID, "DESCRIBES", w.root)
+	for _, b := range s.Bases {
+		p := bare(b.Ref)
+		p.Version, p.Purpose = b.ID, "CONTAINER"
+		w.relate(w.root, "DESCENDANT_OF", w.add(p, "base"))
+	}
+}
+
+// packages adds packages, sets, and what was got by its address.
+func (w *writer) packages() {
+	kind := "generic"
+	if w.subject.Image.Guest.OS == "linux" {
+		kind = "deb"
+	}
+	ids := map[string]string{}
+	for _, p := range w.subject.Packages {
+		ids[p.Name] = w.contain(ofPackage(p, kind), kind)
+	}
+	for _, p := range w.subject.Packages {
+		if by := ids[p.For]; by != "" {
+			w.relate(by, "DEPENDS_ON", ids[p.Name])
+		}
+	}
+	for _, p := range w.subject.Sets {
+		set := ofPackage(p, "generic")
+		set.Supplier = "Organization: The NetBSD Foundation"
+		set.Comment = "a set of NetBSD's, of which the image has the files that it needs"
+		w.contain(set, "set")
+	}
+	for _, f := range w.subject.Fetched {
+		p := bare(f.URL[strings.LastIndexByte(f.URL, '/')+1:])
+		p.Location, p.Checksums = f.URL, checksums(f.Digest)
+		w.contain(p, "fetched")
+	}
+}
+
+// files adds the ship's own files, and the modules of programs written in Go.
+func (w *writer) files() error {
+	modules := map[string]string{}
+	for _, e := range w.subject.Image.Tree.All() {
+		if e.Type != tree.File {
+			continue
+		}
+		if err := w.modules(e, modules); err != nil {
+			return err
+		}
+		if !w.own[e.Digest] {
+			continue
+		}
+		f, err := ofFile(e)
+		if err != nil {
+			return err
+		}
+		f.ID = w.id("file", e.Path)
+		w.doc.Files = append(w.doc.Files, f)
+		w.relate(w.root, "CONTAINS", f.ID)
+	}
+	return nil
+}
+
+// modules adds the modules that e names, each once.
+func (w *writer) modules(e tree.Entry, known map[string]string) error {
+	found, err := goModules(e)
+	if err != nil {
+		return err
+	}
+	for _, m := range found {
+		key := m.Path + "@" + m.Version
+		if known[key] != "" {
+			continue
+		}
+		p := bare(m.Path)
+		p.Version = m.Version
+		p.Refs = purl("golang", m.Path, m.Version, "")
+		p.Comment = "named by " + e.Path
+		known[key] = w.contain(p, "go")
+	}
+	return nil
+}
+
+// contain adds p as a part of the image.
+func (w *writer) contain(p spdxPackage, kind string) string {
+	id := w.add(p, kind)
+	w.relate(w.root, "CONTAINS", id)
+	return id
+}
+
+func (w *writer) add(p spdxPackage, kind string) string {
+	p.ID = w.id(kind, p.Name)
+	w.doc.Packages = append(w.doc.Packages, p)
+	return p.ID
+}
+
+func (w *writer) relate(from, how, to string) {
+	w.doc.Relations = append(w.doc.Relations, relation{from, how, to})
+}
+
+// id returns an ID that nothing else in the document has.
+func (w *writer) id(kind, name string) string {
+	id := "SPDXRef-" + kind + "-" + idWord(name)
+	w.used[id]++
+	if n := w.used[id]; n > 1 {
+		return fmt.Sprintf("%s-%d.", id, n) // no word ends in a dot
+	}
+	return id
+}
+
+// idWord makes of name what an ID may hold: letters, digits, dots and hyphens
+// (SPDX 2.3, 3.2). It ends in no dot.
+func idWord(name string) string {
+	return strings.Trim(strings.Map(func(r rune) rune {
+		if 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r == '.' {
+			return r
+		}
+		return '-'
+	}, name), "-.")
+}
