@@ -103,12 +103,12 @@ func (g guest) condition(cond string) (bool, error) {
 	switch cond {
 	case "button":
 		return g.button, nil
-	case "netbsd":
+	case "guest:netbsd": // testscript takes a bare netbsd for the host
 		return g.goos == "netbsd", nil
 	case "article":
 		_, err := os.Stat(filepath.Join(articleDir(), "test.conf"))
 		return err == nil, nil
-	case "debian":
+	case "guest:debian":
 		return g.goos == "linux", nil
 	case "userns":
 		return exec.Command("unshare", "-Urm", "true").Run() == nil, nil
