@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/fakecracker/fakecracker/internal/atomicfile"
 	"github.com/fakecracker/fakecracker/internal/image"
 	"github.com/fakecracker/fakecracker/internal/pack"
 	"github.com/fakecracker/fakecracker/internal/ship"
@@ -29,7 +30,7 @@ func (b *builder) runSteps(ctx context.Context, steps []ship.Step) error {
 			return err
 		}
 		if !done {
-			if done, err = b.loadStep(steps[0]); err != nil {
+			if done, err = b.loadKnown(steps[0]); err != nil {
 				return err
 			}
 		}
@@ -92,9 +93,9 @@ type stepMeta struct {
 	Removed []string `json:"removed,omitempty"`
 }
 
-// loadStep applies what the step made before, and reports whether that is
-// known. A pack that can't be read is as none.
-func (b *builder) loadStep(s ship.Step) (bool, error) {
+// loadKnown applies what the step made before, and reports whether that is
+// known.
+func (b *builder) loadKnown(s ship.Step) (bool, error) {
 	if b.Cache == "" {
 		return false, nil
 	}
@@ -102,6 +103,12 @@ func (b *builder) loadStep(s ship.Step) (bool, error) {
 	if err != nil {
 		return false, err
 	}
+	return b.loadStep(s, key)
+}
+
+// loadStep applies what is kept for the key. A pack that can't be read is as
+// none.
+func (b *builder) loadStep(s ship.Step, key string) (bool, error) {
 	var meta stepMeta
 	entries, err := pack.Read(b.stepFile(key), &meta)
 	if err != nil {
@@ -138,7 +145,10 @@ func (b *builder) runInGuest(ctx context.Context, steps []ship.Step) error {
 	if err := os.MkdirAll(b.stepsDir(), 0o755); err != nil {
 		return fmt.Errorf("keep what steps make: %w", err)
 	}
-	dir, err := os.MkdirTemp(b.stepsDir(), ".tmp-")
+	if err := atomicfile.Sweep(b.stepsDir(), atomicfile.Prefix, atomicfile.Stale); err != nil {
+		return fmt.Errorf("remove what a killed build left: %w", err)
+	}
+	dir, err := os.MkdirTemp(b.stepsDir(), atomicfile.Prefix)
 	if err != nil {
 		return fmt.Errorf("keep what steps make: %w", err)
 	}
@@ -169,7 +179,7 @@ func (b *builder) keepStep(ctx context.Context, s ship.Step, t tree.Tree) error 
 		return fmt.Errorf("keep what %s made: %w", s.Text, err)
 	}
 	b.ran = key
-	done, err := b.loadStep(s)
+	done, err := b.loadStep(s, key)
 	if err == nil && !done {
 		err = errors.New("it can't be read back")
 	}

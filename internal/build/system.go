@@ -215,11 +215,11 @@ func (b *builder) addLibraries(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := g.Close(ctx); err != nil {
+		return err
+	}
 	for range maxHintRounds { // what is found may name more
 		n := b.tree.Len()
-		if err := g.Close(ctx); err != nil {
-			return err
-		}
 		for _, h := range b.tree.Hints() {
 			if err := addThose(ctx, g, []string{h.Path}, "needed by "+h.By); err != nil {
 				return err
