@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -30,6 +31,8 @@ type native struct {
 	time time.Time
 	why  string
 	out  io.Writer // receives what the command prints
+
+	failed error // to put files into the tree, which shells are silent about
 }
 
 // nativeTime bounds what a native step may take; it only prints.
@@ -37,7 +40,7 @@ const nativeTime = 5 * time.Second
 
 // isNative reports whether the step needs no guest of the system os.
 func isNative(r ship.Run, os string) bool {
-	if !r.Shell || len(r.Args) == 0 || r.User != "" && r.User != "root" && r.User != "0" {
+	if !r.Shell || !forShell(r.Args) || r.User != "" && r.User != "root" && r.User != "0" {
 		return false
 	}
 	text := r.Args[len(r.Args)-1]
@@ -46,6 +49,23 @@ func isNative(r ship.Run, os string) bool {
 	}
 	f, err := parsePOSIX(text)
 	return err == nil && printsOnly(f) // else the guest's own shell will say what is wrong
+}
+
+// shells are those whose echo, printf and redirections are POSIX's.
+var shells = []string{"sh", "ash", "bash", "dash", "ksh", "mksh"}
+
+// forShell reports whether the last of the arguments is text for a shell that
+// does nothing else than to run it.
+func forShell(args []string) bool {
+	if len(args) < 3 || !slices.Contains(shells, path.Base(args[0])) {
+		return false
+	}
+	for _, a := range args[1 : len(args)-1] {
+		if !slices.Contains([]string{"-c", "-e", "-u", "-ec", "-uc", "-euc", "-o", "pipefail"}, a) {
+			return false
+		}
+	}
+	return strings.HasSuffix(args[len(args)-2], "c")
 }
 
 func parsePOSIX(text string) (*syntax.File, error) {
@@ -109,7 +129,7 @@ func printing(call *syntax.CallExpr) bool {
 	case "echo":
 		return !slices.ContainsFunc(args[1:], func(a string) bool { return strings.HasPrefix(a, "-") || strings.Contains(a, `\`) })
 	case "printf":
-		return len(args) > 1 && !strings.HasPrefix(args[1], "-") && plainFormat(args[1])
+		return len(args) > 1 && plainFormat(args[1], args[2:])
 	case "true", ":":
 		return true
 	}
@@ -132,12 +152,30 @@ func hasPattern(w *syntax.Word) bool {
 	})
 }
 
-// plainFormat reports whether the format of printf(1) has nothing but text,
-// the usual escapes, %s, %d and %%.
-func plainFormat(format string) bool {
-	rest := strings.NewReplacer("%%", "", "%s", "", "%d", "", `\n`, "", `\r`, "", `\t`, "", `\\`, "").Replace(format)
-	return !strings.ContainsAny(rest, `%\`)
+// plainFormat reports whether printf(1) has a format of nothing but text, the
+// usual escapes, %s, %d and %%, and at most as many arguments as that names.
+// What is for a %d is a plain decimal number: shells differ in what else is.
+func plainFormat(format string, args []string) bool {
+	if strings.HasPrefix(format, "-") {
+		return false
+	}
+	rest := strings.NewReplacer("%%", ".", `\n`, ".", `\r`, ".", `\t`, ".", `\\`, ".").Replace(format)
+	for {
+		before, after, ok := strings.Cut(rest, "%")
+		if strings.Contains(before, `\`) {
+			return false
+		}
+		if !ok {
+			return len(args) == 0
+		}
+		if len(args) == 0 || after == "" || after[0] != 's' && (after[0] != 'd' || !decimal.MatchString(args[0])) {
+			return false
+		}
+		rest, args = after[1:], args[1:]
+	}
 }
+
+var decimal = regexp.MustCompile(`^(0|-?[1-9][0-9]{0,17})$`)
 
 // maxPrinted bounds what native steps write, in bytes.
 const maxPrinted = 16 << 20
@@ -155,7 +193,7 @@ func (n *native) print(ctx context.Context, f *syntax.File) error {
 	if err != nil {
 		return err
 	}
-	return r.Run(ctx, f)
+	return errors.Join(r.Run(ctx, f), n.failed)
 }
 
 // open opens a file of the tree for writing.
@@ -206,6 +244,12 @@ func (w *treeFile) Write(b []byte) (int, error) {
 
 // Close puts the file into the tree.
 func (w *treeFile) Close() error {
+	err := w.put()
+	w.failed = errors.Join(w.failed, err)
+	return err
+}
+
+func (w *treeFile) put() error {
 	e := tree.NewFile(w.entry.Path, w.entry.Mode, bytes.Clone(w.Bytes()), w.time, w.why)
 	e.UID, e.GID = w.entry.UID, w.entry.GID
 	if old, ok := w.native.tree.Get(e.Path); ok && old.Type == tree.File {

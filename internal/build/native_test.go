@@ -1,9 +1,14 @@
 package build
 
 import (
+	"io"
+	"path"
+	"strings"
 	"testing"
 
+	"github.com/fakecracker/fakecracker/internal/makedev"
 	"github.com/fakecracker/fakecracker/internal/ship"
+	"github.com/fakecracker/fakecracker/internal/tree"
 )
 
 func TestIsNative(t *testing.T) {
@@ -28,6 +33,11 @@ func TestIsNative(t *testing.T) {
 		"! true":                        false,
 		"A=b echo a":                    false,
 		"printf %x 3":                   false,
+		"printf '%d%%\\n' 10":           true,
+		"printf %d 010":                 false,
+		"printf '%s ' a b":              false,
+		"printf '%\\nd' 1":              false,
+		"printf %":                      false,
 		"id":                            false,
 		"echo 'a":                       false,
 	} {
@@ -35,6 +45,51 @@ func TestIsNative(t *testing.T) {
 			t.Errorf("isNative(%s) = %t; want %t", text, got, want)
 		}
 	}
+}
+
+func TestShellsOfNativeSteps(t *testing.T) {
+	for args, want := range map[string]bool{
+		"/bin/sh -c":               true,
+		"/bin/bash -o pipefail -c": true,
+		"/bin/sh -ec":              true,
+		"/bin/sh -xc":              false,
+		"/bin/sh":                  false,
+		"python3 -c":               false,
+	} {
+		if got := isNative(ship.Run{Args: append(strings.Fields(args), "true"), Shell: true}, "netbsd"); got != want {
+			t.Errorf("isNative with %s = %t; want %t", args, got, want)
+		}
+	}
+}
+
+// FuzzNative looks whether what counts as native can be carried out: the only
+// errors are about the tree.
+func FuzzNative(f *testing.F) {
+	for _, text := range []string{
+		"echo a > /etc/x && echo b >>y", `printf '%s%%\n' "a b" > /x`, "true # and no more",
+		"echo a > /etc", `printf '%d' -3`, "echo a > /x/y", "echo \"a\nb\" > '/a b'", "printf '\\t'",
+	} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		r := ship.Run{Args: []string{"/bin/sh", "-c", text}, Shell: true}
+		if _, devices := makedev.Recognise(text); devices || !isNative(r, "netbsd") {
+			return
+		}
+		var files tree.Tree
+		if err := files.Put(tree.Entry{Path: "/etc", Type: tree.Dir, Mode: 0o755}); err != nil {
+			t.Fatal(err)
+		}
+		n := native{tree: &files, run: r, arch: "i386", why: "a step", out: io.Discard}
+		if err := n.do(t.Context()); err != nil && !strings.HasPrefix(err.Error(), "cannot create ") {
+			t.Errorf("%q: %v", text, err)
+		}
+		for _, e := range files.All() {
+			if e.Path != path.Clean(e.Path) || !path.IsAbs(e.Path) {
+				t.Errorf("%q made %q", text, e.Path)
+			}
+		}
+	})
 }
 
 // TestWhyDoesNotNameTheHost builds one ship in two folders.
