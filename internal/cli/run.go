@@ -77,7 +77,7 @@ func (f *runFlags) with(a *app, do func(*runner, context.Context) error) func(*c
 
 func (f *runFlags) declare(c *cobra.Command) {
 	fl := c.Flags()
-	fl.StringArrayVarP(&f.publish, "publish", "p", nil, "publish a guest's TCP port, `[HOST:][PORT:]PORT`, on 127.0.0.1 unless told otherwise")
+	fl.StringArrayVarP(&f.publish, "publish", "p", nil, "publish a guest's TCP port, `[HOST:][PORT:]PORT`, on 127.0.0.1 unless told otherwise (default: what the ship publishes)")
 	fl.StringArrayVarP(&f.env, "env", "e", nil, "set `K=V` in the service's environment")
 	fl.StringVarP(&f.memory, "memory", "m", "", "the guest's memory, such as 128M (default: the ship's, else 128M)")
 	fl.IntVar(&f.cpus, "cpus", 1, "the guest's processors")

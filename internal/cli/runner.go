@@ -68,6 +68,9 @@ func (r *runner) prepare(ctx context.Context) (*instance.Plan, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := r.publishDefaults(img); err != nil {
+		return nil, err
+	}
 	if k.Path == "" {
 		if k, err = r.anyKernel(ctx); err != nil {
 			return nil, err
@@ -155,6 +158,22 @@ func (r *runner) image(ctx context.Context, s ship.Ship) (image.Image, error) {
 	}
 	r.status.line("image", "%-22s %d files, %s", info.Name(), img.Tree.Len(), formatSize(img.Tree.Size()))
 	return img, nil
+}
+
+// publishDefaults publishes what the image's author does, unless the user
+// says what to publish.
+func (r *runner) publishDefaults(img image.Image) error {
+	if len(r.publish) > 0 {
+		return nil
+	}
+	for _, pair := range img.Config.Publish {
+		p, err := network.ParsePublish(pair)
+		if err != nil {
+			return fmt.Errorf("image %s: %w", img.Name, err)
+		}
+		r.publish = append(r.publish, p)
+	}
+	return nil
 }
 
 func (r *runner) imageStore() *store.Store {

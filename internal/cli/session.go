@@ -58,7 +58,13 @@ func (r *runner) start(ctx context.Context) (*instance.Instance, error) {
 	if err != nil {
 		return nil, err
 	}
+	asked := len(r.publish)
 	p, err := r.prepare(ctx)
+	if err == nil && len(r.publish) > asked {
+		if listeners, err = network.Listen(ctx, r.publish...); err != nil {
+			err = fmt.Errorf("%w (%s publishes it by itself, unless there is a -p)", err, p.Options.Image.Name)
+		}
+	}
 	if err != nil {
 		for _, l := range listeners {
 			err = errors.Join(err, l.Close())
