@@ -102,7 +102,7 @@ func (r *contextReader) add(ctx context.Context, host string) error {
 	if fi.IsDir() {
 		return r.addFolder(ctx, host, real, rel, fi)
 	}
-	e, err := tree.FromFile(real, path.Join("/", rel), modeBits(fi.Mode()), "")
+	e, err := tree.FromFile(real, path.Join("/", rel), tree.ModeOf(fi.Mode()), "")
 	if err != nil {
 		return err
 	}
@@ -134,7 +134,7 @@ func (r *contextReader) addParents(dir string) error {
 		if err != nil {
 			return err
 		}
-		e := tree.Entry{Path: dir, Type: tree.Dir, Mode: modeBits(fi.Mode()), ModTime: r.ownTime(fi.ModTime())}
+		e := tree.Entry{Path: dir, Type: tree.Dir, Mode: tree.ModeOf(fi.Mode()), ModTime: r.ownTime(fi.ModTime())}
 		if err := r.all.Put(e); err != nil {
 			return err
 		}
@@ -157,7 +157,7 @@ func (r *contextReader) addFolder(ctx context.Context, host, real, rel string, f
 		return err
 	}
 	if at != "/" {
-		e := tree.Entry{Path: at, Type: tree.Dir, Mode: modeBits(fi.Mode()), ModTime: r.ownTime(fi.ModTime())}
+		e := tree.Entry{Path: at, Type: tree.Dir, Mode: tree.ModeOf(fi.Mode()), ModTime: r.ownTime(fi.ModTime())}
 		if err := r.all.Put(e); err != nil {
 			return err
 		}
@@ -179,20 +179,6 @@ func (r *contextReader) dropEmpty(t *tree.Tree, at string) {
 		}
 		full[path.Dir(e.Path)] = true
 	}
-}
-
-// modeBits returns the bits of tree.Entry.Mode for m.
-func modeBits(m os.FileMode) uint32 {
-	mode := uint32(m.Perm())
-	for _, b := range []struct {
-		is  os.FileMode
-		bit uint32
-	}{{os.ModeSetuid, 0o4000}, {os.ModeSetgid, 0o2000}, {os.ModeSticky, 0o1000}} {
-		if m&b.is != 0 {
-			mode |= b.bit
-		}
-	}
-	return mode
 }
 
 // missing says that a source is not there, or why it doesn't count.

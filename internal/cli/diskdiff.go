@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fakecracker/fakecracker/ffs"
+	"github.com/fakecracker/fakecracker/internal/tree"
 )
 
 type diffOptions struct {
@@ -204,18 +205,7 @@ func hardlink(e ffs.Entry) string {
 }
 
 // octal is a mode as chmod takes it.
-func octal(m fs.FileMode) string {
-	n := uint32(m.Perm())
-	for _, s := range []struct {
-		bit fs.FileMode
-		n   uint32
-	}{{fs.ModeSetuid, 0o4000}, {fs.ModeSetgid, 0o2000}, {fs.ModeSticky, 0o1000}} {
-		if m&s.bit != 0 {
-			n |= s.n
-		}
-	}
-	return fmt.Sprintf("%04o", n)
-}
+func octal(m fs.FileMode) string { return fmt.Sprintf("%04o", tree.ModeOf(m)) }
 
 // sameContents compares regular files of the same size.
 func sameContents(a, b ffs.Entry) (same bool, err error) {

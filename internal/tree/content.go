@@ -91,8 +91,8 @@ func NewFile(p string, mode uint32, b []byte, t0 time.Time, why string) Entry {
 	}
 }
 
-// modeOf returns the bits of Entry.Mode for m.
-func modeOf(m fs.FileMode) uint32 {
+// ModeOf returns the bits of Entry.Mode for m.
+func ModeOf(m fs.FileMode) uint32 {
 	mode := uint32(m.Perm())
 	for bit, set := range map[fs.FileMode]uint32{fs.ModeSetuid: 0o4000, fs.ModeSetgid: 0o2000, fs.ModeSticky: 0o1000} {
 		if m&bit != 0 {

@@ -80,7 +80,7 @@ func (w *dirWalk) visit(host string, d fs.DirEntry) error {
 	if err != nil {
 		return err
 	}
-	e := Entry{Path: p, Mode: modeOf(fi.Mode()), ModTime: fi.ModTime(), Why: w.Why}
+	e := Entry{Path: p, Mode: ModeOf(fi.Mode()), ModTime: fi.ModTime(), Why: w.Why}
 	if err := w.fill(&e, host, fi, sysOf(fi)); err != nil {
 		return err
 	}

@@ -152,7 +152,7 @@ func (st *staging) putDisk(ctx context.Context, root *ffs.FS, why string) (Layer
 
 func addDiskEntry(w *pack.Writer, e ffs.Entry, why string) (_ tree.Entry, err error) {
 	out := tree.Entry{
-		Path: e.Path, Mode: permissions(e.Mode), UID: e.UID, GID: e.GID, ModTime: e.ModTime.UTC(),
+		Path: e.Path, Mode: tree.ModeOf(e.Mode), UID: e.UID, GID: e.GID, ModTime: e.ModTime.UTC(),
 		Link: e.Target, Major: e.Major, Minor: e.Minor, Why: why,
 	}
 	if e.Hardlink != "" {
@@ -177,17 +177,6 @@ func addDiskEntry(w *pack.Writer, e ffs.Entry, why string) (_ tree.Entry, err er
 	}
 	defer func() { err = errors.Join(err, r.Close()) }()
 	return w.Add(out, r)
-}
-
-// permissions are the bits of tree.Entry.Mode.
-func permissions(m fs.FileMode) uint32 {
-	bits := uint32(m.Perm())
-	for bit, set := range map[fs.FileMode]uint32{fs.ModeSetuid: 0o4000, fs.ModeSetgid: 0o2000, fs.ModeSticky: 0o1000} {
-		if m&bit != 0 {
-			bits |= set
-		}
-	}
-	return bits
 }
 
 func latest(entries []tree.Entry) time.Time {

@@ -90,7 +90,7 @@ func (f *Folder) read(p string) (node, error) {
 		return node{}, err
 	}
 	n := node{info: fi, sys: sysOf(fi)}
-	n.entry = tree.Entry{Path: p, Mode: modeOf(fi.Mode()), ModTime: fi.ModTime(), Why: f.String()}
+	n.entry = tree.Entry{Path: p, Mode: tree.ModeOf(fi.Mode()), ModTime: fi.ModTime(), Why: f.String()}
 	if f.owned {
 		n.entry.UID, n.entry.GID = n.sys.uid, n.sys.gid
 	}
@@ -118,15 +118,4 @@ func (f *Folder) fill(n *node) (err error) {
 		return errSkipped
 	}
 	return err
-}
-
-// modeOf returns the bits of tree.Entry.Mode for m.
-func modeOf(m fs.FileMode) uint32 {
-	mode := uint32(m.Perm())
-	for bit, set := range map[fs.FileMode]uint32{fs.ModeSetuid: 0o4000, fs.ModeSetgid: 0o2000, fs.ModeSticky: 0o1000} {
-		if m&bit != 0 {
-			mode |= set
-		}
-	}
-	return mode
 }
