@@ -76,16 +76,11 @@ QEMU starts directly. It needs no root and no NetBSD host.`,
 		Example: `  fakecracker run -p 8080:80 --guest linux examples/nginx
   fakecracker kernel ls
   fakecracker doctor`,
-		SilenceErrors: true,
-		SilenceUsage:  true,
-		Args: func(c *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return unknownCommand(c, args[0])
-			}
-			return nil
-		},
+		SilenceErrors:     true,
+		SilenceUsage:      true,
+		Args:              verbOnly,
 		PersistentPreRunE: func(*cobra.Command, []string) error { return a.checkSourceDate() },
-		RunE:              func(c *cobra.Command, _ []string) error { return c.Help() },
+		RunE:              showHelp,
 	}
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usagef("%v; see %s --help", err, c.CommandPath())
@@ -206,6 +201,17 @@ func oneLine(err error) string {
 	}
 	return printable(strings.Join(lines, "; "))
 }
+
+// verbOnly is the Args of a command that has only subcommands.
+func verbOnly(c *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return unknownCommand(c, args[0])
+	}
+	return nil
+}
+
+// showHelp is the RunE of such a command.
+func showHelp(c *cobra.Command, _ []string) error { return c.Help() }
 
 // unknownCommand names what was typed, and what may have been meant.
 func unknownCommand(c *cobra.Command, typed string) error {

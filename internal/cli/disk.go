@@ -28,13 +28,8 @@ root and no mount are needed, and nothing is written to the disk.`,
 		Example: `  fakecracker disk ls -l disk.img /etc
   fakecracker disk cp disk.img /etc/rc.conf .
   fakecracker disk check disk.img`,
-		Args: func(c *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return unknownCommand(c, args[0])
-			}
-			return nil
-		},
-		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+		Args: verbOnly,
+		RunE: showHelp,
 	}
 	c.AddCommand(
 		newDiskLs(a),

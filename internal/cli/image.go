@@ -19,13 +19,8 @@ meant then), or the beginning of an ID.`,
 		Example: `  fakecracker image ls
   fakecracker image why web /usr/lib/libpcre2-8.so.0
   fakecracker image du web`,
-		Args: func(c *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return unknownCommand(c, args[0])
-			}
-			return nil
-		},
-		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+		Args: verbOnly,
+		RunE: showHelp,
 	}
 	c.AddCommand(
 		newImageLs(a),

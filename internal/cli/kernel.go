@@ -18,13 +18,8 @@ func newKernel(a *app) *cobra.Command {
 		GroupID: "kernel",
 		Example: `  fakecracker kernel ls
   fakecracker kernel fetch netbsd-10.1-i386`,
-		Args: func(c *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return unknownCommand(c, args[0])
-			}
-			return nil
-		},
-		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+		Args: verbOnly,
+		RunE: showHelp,
 	}
 	c.AddCommand(
 		newKernelLs(a),
