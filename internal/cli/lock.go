@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -43,16 +45,23 @@ type locking struct {
 	ship   ship.Ship
 	file   string     // of the lock
 	old    *lock.Lock // what is in it; nil without --locked
+
+	definition []lock.Definition
+	settings   []lock.Setting
+	system     map[string]lock.File // taken from a --sysroot, by path
 }
 
 // locking reads the lock of a ship where there is a use for it. What the lock
 // says of dates holds for all that is built from then on.
 func (f lockFlags) locking(r *runner, s ship.Ship) (*locking, error) {
 	l := &locking{lockFlags: f, runner: r, ship: s, file: lock.Path(s.File)}
-	if !f.locked {
+	if !f.lock && !f.locked {
 		return l, nil
 	}
 	var err error
+	if l.definition, err = definitionOf(s); err != nil || !f.locked {
+		return l, err
+	}
 	l.old, err = lock.Read(l.file)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("--locked: there is no %s: make it with --lock", l.file)
@@ -86,7 +95,12 @@ func (l *locking) leaveOut(s *ship.Ship) {
 
 // hold holds a build to the lock.
 func (l *locking) hold(o *build.Options) {
-	o.FixedTimes = l.lock || l.locked
+	if !l.lock && !l.locked {
+		return
+	}
+	o.FixedTimes = true
+	l.settings = settingsOf(*o)
+	l.noteSystem(o)
 	if l.old == nil {
 		return
 	}
@@ -111,10 +125,21 @@ func (l *locking) compare(report build.Report, done bool) error {
 	return nil
 }
 
-// differs lists differences.
+// differs lists differences, and says what can be done about them.
 func (l *locking) differs(diff []string) error {
-	return fmt.Errorf("this is not what %s has: %s (--lock writes what is there now; a mirror that has the old versions is named by --mirror or --pkgsrc)",
-		l.file, strings.Join(diff, "; "))
+	remedies := []string{"--lock writes what is there now"}
+	starts := func(words ...string) bool {
+		return slices.ContainsFunc(diff, func(line string) bool {
+			return slices.ContainsFunc(words, func(w string) bool { return strings.HasPrefix(line, w+" ") })
+		})
+	}
+	if starts("package", "set") {
+		remedies = append(remedies, "a mirror that has the old versions is named by --mirror or --pkgsrc")
+	}
+	if starts("step") {
+		remedies = append(remedies, "a step that never gives the same twice is locked only where cache/steps of the state folder still has what it gave")
+	}
+	return fmt.Errorf("this is not what %s has: %s (%s)", l.file, strings.Join(diff, "; "), strings.Join(remedies, "; "))
 }
 
 // keep stores the image if it is the one that is locked. Its ID is known only
@@ -147,6 +172,7 @@ func (l *locking) found(report build.Report) *lock.Lock {
 	found := &lock.Lock{
 		Version: lock.Version, Ship: s.Name, Guest: l.runner.guest.String(), Release: l.release(),
 		Date: l.runner.app.sourceDate(), Image: report.ID,
+		Definition: l.definition, Settings: l.settings, System: slices.Collect(maps.Values(l.system)),
 	}
 	for _, p := range report.Sets {
 		found.Sets = append(found.Sets, lock.PackageOf(p))
@@ -154,17 +180,14 @@ func (l *locking) found(report build.Report) *lock.Lock {
 	for _, p := range report.Packages {
 		found.Packages = append(found.Packages, lock.PackageOf(p))
 	}
-	dir, err := filepath.Abs(s.Dir)
-	if err != nil {
-		dir = s.Dir
-	}
+	dir := shipDir(s)
 	for _, in := range report.Inputs {
 		found.Files = append(found.Files, lock.File{
 			Path: lock.Relative(dir, in.Path), Type: string(in.Type), Mode: fmt.Sprintf("%04o", in.Mode), Digest: in.Digest, Link: in.Link,
 		})
 	}
 	for _, b := range report.Bases {
-		found.Images = append(found.Images, lock.Image(b))
+		found.Images = append(found.Images, lock.Image{Ref: b.Ref, ID: b.ID})
 	}
 	for _, f := range report.Fetched {
 		found.Fetched = append(found.Fetched, lock.Fetched(f))

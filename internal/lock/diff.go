@@ -3,6 +3,7 @@ package lock
 import (
 	"cmp"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -20,9 +21,12 @@ func (l *Lock) Diff(found *Lock, done bool) []string {
 	if !l.Date.Equal(found.Date) {
 		d.value("date", l.Date.UTC().Format(time.RFC3339), found.Date.UTC().Format(time.RFC3339))
 	}
+	compare(&d, "definition", l.Definition, found.Definition, func(f Definition) string { return f.Path }, Definition.against)
+	d.settings(l.Settings, found.Settings)
 	name := func(p Package) string { return p.Name }
 	compare(&d, "set", l.Sets, found.Sets, name, Package.against)
 	compare(&d, "package", l.Packages, found.Packages, name, Package.against)
+	compare(&d, "system file", l.System, found.System, func(f File) string { return f.Path }, File.against)
 	compare(&d, "file", l.Files, found.Files, func(f File) string { return f.Path }, File.against)
 	compare(&d, "image", l.Images, found.Images, func(i Image) string { return i.Ref }, Image.against)
 	compare(&d, "", l.Fetched, found.Fetched, func(f Fetched) string { return f.URL }, Fetched.against)
@@ -94,12 +98,37 @@ func (p Package) against(f Package) string {
 	return ""
 }
 
+func (f Definition) against(g Definition) string { return digests(f.Digest, g.Digest) }
+
+// digests says that the two differ, "" if they don't.
+func digests(locked, found string) string {
+	if locked == found {
+		return ""
+	}
+	return fmt.Sprintf("locked %s, found %s", short(locked), short(found))
+}
+
+// settings compares flags. One that is not there has no value.
+func (d *differ) settings(locked, found []Setting) {
+	values := func(list []Setting) map[string]string {
+		all := make(map[string]string)
+		for _, s := range list {
+			all[s.Name] = strconv.Quote(s.Value)
+		}
+		return all
+	}
+	was, is := values(locked), values(found)
+	for _, name := range differences(was, is) {
+		d.value(name, was[name], is[name])
+	}
+}
+
 func (f File) against(g File) string {
 	switch {
 	case f.Type != g.Type:
 		return fmt.Sprintf("locked as %s, found %s", f.Type, g.Type)
 	case f.Digest != g.Digest:
-		return fmt.Sprintf("locked %s, found %s", short(f.Digest), short(g.Digest))
+		return digests(f.Digest, g.Digest)
 	case f.Link != g.Link:
 		return fmt.Sprintf("locked as a link to %s, found one to %s", f.Link, g.Link)
 	case f.Mode != g.Mode:
@@ -108,19 +137,9 @@ func (f File) against(g File) string {
 	return ""
 }
 
-func (i Image) against(j Image) string {
-	if i.ID != j.ID {
-		return fmt.Sprintf("locked %s, found %s", short(i.ID), short(j.ID))
-	}
-	return ""
-}
+func (i Image) against(j Image) string { return digests(i.ID, j.ID) }
 
-func (f Fetched) against(g Fetched) string {
-	if f.Digest != g.Digest {
-		return fmt.Sprintf("locked %s, found %s", short(f.Digest), short(g.Digest))
-	}
-	return ""
-}
+func (f Fetched) against(g Fetched) string { return digests(f.Digest, g.Digest) }
 
 // short returns "sha256:" and the first 12 digits.
 func short(digest string) string {

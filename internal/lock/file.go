@@ -87,8 +87,11 @@ func (l *Lock) Encode() ([]byte, error) {
 		name    string
 		entries []any
 	}{
+		{"definition", anys(own.Definition)},
+		{"settings", anys(own.Settings)},
 		{"sets", anys(own.Sets)},
 		{"packages", anys(own.Packages)},
+		{"system", anys(own.System)},
 		{"files", anys(own.Files)},
 		{"images", anys(own.Images)},
 		{"fetched", anys(own.Fetched)},
@@ -151,16 +154,19 @@ func compact(out *bytes.Buffer, v any) error {
 
 // sort puts the lists in order, but the steps and what they changed.
 func (l *Lock) sort() {
-	l.Sets, l.Packages = byName(l.Sets), byName(l.Packages)
-	l.Files, l.Images, l.Fetched = slices.Clone(l.Files), slices.Clone(l.Images), slices.Clone(l.Fetched)
-	slices.SortFunc(l.Files, func(a, b File) int { return strings.Compare(a.Path, b.Path) })
-	slices.SortFunc(l.Images, func(a, b Image) int { return strings.Compare(a.Ref, b.Ref) })
-	slices.SortFunc(l.Fetched, func(a, b Fetched) int { return strings.Compare(a.URL, b.URL) })
+	l.Definition = sorted(l.Definition, func(d Definition) string { return d.Path })
+	l.Settings = sorted(l.Settings, func(s Setting) string { return s.Name })
+	name, place := func(p Package) string { return p.Name }, func(f File) string { return f.Path }
+	l.Sets, l.Packages = sorted(l.Sets, name), sorted(l.Packages, name)
+	l.System, l.Files = sorted(l.System, place), sorted(l.Files, place)
+	l.Images = sorted(l.Images, func(i Image) string { return i.Ref })
+	l.Fetched = sorted(l.Fetched, func(f Fetched) string { return f.URL })
 }
 
-func byName(list []Package) []Package {
+// sorted returns the list in the order of its keys.
+func sorted[T any](list []T, key func(T) string) []T {
 	list = slices.Clone(list)
-	slices.SortStableFunc(list, func(a, b Package) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortStableFunc(list, func(a, b T) int { return strings.Compare(key(a), key(b)) })
 	return list
 }
 
@@ -177,7 +183,7 @@ func Decode(b []byte) (*Lock, error) {
 		return nil, errors.New("it is no lock: it has no version")
 	}
 	if *v.Version != Version {
-		return nil, fmt.Errorf("it is of version %d, and this fakecracker knows version %d", *v.Version, Version)
+		return nil, versionError(*v.Version)
 	}
 	var l Lock
 	dec := json.NewDecoder(bytes.NewReader(b))
@@ -187,6 +193,14 @@ func Decode(b []byte) (*Lock, error) {
 	}
 	l.Date = l.Date.UTC()
 	return &l, l.check()
+}
+
+// versionError says that a lock is of another version.
+func versionError(v int) error {
+	if v > Version {
+		return fmt.Errorf("it is of version %d, and this fakecracker knows version %d: a newer one wrote it", v, Version)
+	}
+	return fmt.Errorf("it is of version %d, which says less than version %d does, and can't be held to", v, Version)
 }
 
 // at adds the line that a fault is in.
@@ -223,7 +237,7 @@ func (l *Lock) check() error {
 			return fmt.Errorf("%q is no package with version, digest and file", p.Name)
 		}
 	}
-	for _, f := range l.Files {
+	for _, f := range slices.Concat(l.Files, l.System) {
 		if f.Path == "" || !modeForm.MatchString(f.Mode) || f.Digest != "" && !digestForm.MatchString(f.Digest) {
 			return fmt.Errorf("%q is no file with mode and digest", f.Path)
 		}
@@ -232,6 +246,16 @@ func (l *Lock) check() error {
 }
 
 func (l *Lock) checkRest() error {
+	for _, f := range l.Definition {
+		if f.Path == "" || !digestForm.MatchString(f.Digest) {
+			return fmt.Errorf("definition %q: %q is no digest", f.Path, f.Digest)
+		}
+	}
+	for _, s := range l.Settings {
+		if !strings.HasPrefix(s.Name, "--") {
+			return fmt.Errorf("%q is no setting", s.Name)
+		}
+	}
 	for _, f := range l.Fetched {
 		if !digestForm.MatchString(f.Digest) {
 			return fmt.Errorf("%s: %q is no digest", f.URL, f.Digest)

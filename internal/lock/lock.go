@@ -8,8 +8,10 @@ import (
 	"github.com/fakecracker/fakecracker/internal/source"
 )
 
-// Version is that of the files that are written; no other can be read.
-const Version = 1
+// Version is that of the files that are written; no other can be read. Those
+// of version 1 had neither definition nor settings, and so can hold no build
+// to them.
+const Version = 2
 
 // A Lock is what one build of a ship was made from.
 type Lock struct {
@@ -20,13 +22,31 @@ type Lock struct {
 	Date    time.Time `json:"date"`              // of the ship's own files and all that has no date
 	Image   string    `json:"image,omitempty"`   // ID of what came out, "sha256:" and hex
 
+	// Definition is what the ship was read from: the definition, what it
+	// includes, and what says which files of its folder do not count.
+	Definition []Definition `json:"definition"`
+	Settings   []Setting    `json:"settings"` // that decide what comes out
+
 	Sets     []Package `json:"sets"`
 	Packages []Package `json:"packages"`
+	System   []File    `json:"system"`  // of a folder of the host that stands for the sets
 	Files    []File    `json:"files"`   // of the ship's own
 	Images   []Image   `json:"images"`  // that it builds on
 	Fetched  []Fetched `json:"fetched"` // what ADD got by its address
 	Steps    []Step    `json:"steps"`   // in the order that they were carried out
 	Changes  []Change  `json:"changes"` // that steps made
+}
+
+// A Definition is one of the files that say what a ship is.
+type Definition struct {
+	Path   string `json:"path"` // as that of a File
+	Digest string `json:"digest"`
+}
+
+// A Setting is a flag of the command line, as "--target".
+type Setting struct {
+	Name  string `json:"name"` // with the argument's, where it may be given for several: "--build-arg LEVEL"
+	Value string `json:"value"`
 }
 
 // A Package is a package or a set, in its version.
@@ -45,9 +65,9 @@ func PackageOf(p source.Package) Package {
 	return Package{Name: p.Name, Version: p.Version, Arch: p.Arch, File: p.File, Digest: p.Digest, URL: p.URL, For: p.For}
 }
 
-// A File is a file, folder or link that the ship brings.
+// A File is a file, folder or link that the ship brings, or one of the system.
 type File struct {
-	Path   string `json:"path"` // from the ship's folder, with slashes; absolute where it is far from there
+	Path   string `json:"path"` // from the ship's folder, with slashes; absolute where it is far from there, or in the guest
 	Type   string `json:"type"` // "file", "dir", "link", "hardlink"
 	Mode   string `json:"mode"` // "0644"
 	Digest string `json:"digest,omitempty"`
