@@ -73,11 +73,11 @@ func (b *builder) runConf(ctx context.Context) error {
 		{"accounts and services", b.addAccounts},
 		{"libraries", b.addLibraries},
 	} {
-		before := b.snapshot()
+		b.tree.Watch()
 		if err := p.do(ctx); err != nil {
 			return err
 		}
-		b.record(before, p.text)
+		b.record(p.text)
 	}
 	if len(b.config.Args()) == 0 && len(b.ship.Programs) == 1 && !hasInit(&b.tree, b.Guest) {
 		b.config.Cmd = []string{b.ship.Programs[0].Guest}
@@ -107,13 +107,13 @@ func (b *builder) finish(ctx context.Context) error {
 		{"what every root has", []func(context.Context) error{b.addFolders, b.addFiles}},
 		{"prune", []func(context.Context) error{b.prune}},
 	} {
-		before := b.snapshot()
+		b.tree.Watch()
 		for _, do := range p.do {
 			if err := do(ctx); err != nil {
 				return err
 			}
 		}
-		b.record(before, p.text)
+		b.record(p.text)
 	}
 	return nil
 }
@@ -134,12 +134,12 @@ func (b *builder) runScripts(ctx context.Context) error {
 		if _, ok := b.tree.Get(s.File.Path); ok {
 			continue
 		}
-		before := b.snapshot()
+		b.tree.Watch()
 		if err := b.tree.Put(s.File); err != nil {
 			return err
 		}
 		b.tree.MakeParents(b.time())
-		placed = append(placed, added(&before, &b.tree)...)
+		placed = append(placed, added(&b.tree)...)
 	}
 	if err := b.runSteps(ctx, steps); err != nil {
 		return err
@@ -152,10 +152,11 @@ func (b *builder) runScripts(ctx context.Context) error {
 	return nil
 }
 
-// added returns the paths that after has and before has not.
-func added(before, after *tree.Tree) []string {
+// added returns the paths, sorted, that the tree has had since it was watched.
+func added(t *tree.Tree) []string {
 	var paths []string
-	for _, e := range image.Diff(before, after).Entries {
+	before, after := t.Changes()
+	for _, e := range after.All() {
 		if _, ok := before.Get(e.Path); !ok {
 			paths = append(paths, e.Path)
 		}
@@ -176,12 +177,10 @@ func (b *builder) hookSteps() []ship.Step {
 	return steps
 }
 
-// snapshot returns the tree as it is, for record.
-func (b *builder) snapshot() tree.Tree { return b.tree.Clone() }
-
-// record notes what was done to the tree since the snapshot, and returns it.
-func (b *builder) record(before tree.Tree, text string) image.Layer {
-	l := image.Diff(&before, &b.tree)
+// record notes what was done to the tree since it was watched, and returns it.
+func (b *builder) record(text string) image.Layer {
+	before, after := b.tree.Changes()
+	l := image.Diff(&before, &after)
 	if !l.Empty() {
 		b.layers = append(b.layers, Layer{text, l})
 	}

@@ -57,10 +57,14 @@ func (b *builder) use(s *stage) {
 
 // otherStage builds another stage while one is being built.
 func (b *builder) otherStage(ctx context.Context, i int) (*stage, error) {
+	if s := b.stages[i]; s != nil {
+		return s, nil
+	}
 	mine := b.current()
 	asked, required, scripts, finish := b.ship.Packages, b.required, b.scripts, b.finishPackages
 	s, err := b.stage(ctx, i)
 	b.use(mine)
+	b.tree = mine.tree // itself: it is being watched
 	b.ship.Packages, b.required, b.scripts, b.finishPackages = asked, required, scripts, finish
 	return s, err
 }
@@ -116,7 +120,7 @@ func (b *builder) stage(ctx context.Context, i int) (*stage, error) {
 // names the stage's line, for errors.
 func (b *builder) addAsked(ctx context.Context, ev ship.Evaluation, at string) error {
 	if len(ev.Sets) > 0 {
-		before := b.snapshot()
+		b.tree.Watch()
 		t, err := b.allOf(ctx, ev.Sets)
 		if err != nil {
 			return fmt.Errorf("%s: sets: %w", at, err)
@@ -124,19 +128,19 @@ func (b *builder) addAsked(ctx context.Context, ev ship.Evaluation, at string) e
 		if err := b.tree.Merge(t, false); err != nil {
 			return fmt.Errorf("%s: sets: %w", at, err)
 		}
-		b.record(before, "sets "+strings.Join(ev.Sets, ","))
+		b.record("sets "+strings.Join(ev.Sets, ","))
 	}
 	if len(ev.Packages) == 0 {
 		return nil
 	}
-	before := b.snapshot()
+	b.tree.Watch()
 	b.ship.Packages, b.fromSets = ev.Packages, slices.Concat(b.fromSets, ev.Sets)
 	for _, do := range []func(context.Context) error{b.addPackages, b.addAccounts, b.addLibraries} {
 		if err := do(ctx); err != nil {
 			return err
 		}
 	}
-	b.record(before, "packages "+strings.Join(ev.Packages, " "))
+	b.record("packages "+strings.Join(ev.Packages, " "))
 	return b.runScripts(ctx)
 }
 
@@ -238,7 +242,7 @@ func (b *builder) steps(ctx context.Context, steps []ship.Step) error {
 
 // step carries out one step that runs nothing.
 func (b *builder) step(ctx context.Context, s ship.Step) error {
-	before := b.snapshot()
+	b.tree.Watch()
 	var err error
 	switch {
 	case s.Copy != nil:
@@ -250,7 +254,7 @@ func (b *builder) step(ctx context.Context, s ship.Step) error {
 	if err != nil {
 		return err
 	}
-	if b.record(before, s.Text).Empty() {
+	if b.record(s.Text).Empty() {
 		b.layers = append(b.layers, Layer{Text: s.Text}) // an image's history has it all the same
 	}
 	return nil

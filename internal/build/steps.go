@@ -55,13 +55,13 @@ func (b *builder) tryNative(ctx context.Context, s ship.Step) (bool, error) {
 	if !isNative(*s.Run, b.Guest.OS) {
 		return false, nil
 	}
-	before := b.snapshot()
+	b.tree.Watch()
 	n := native{tree: &b.tree, run: *s.Run, time: b.time(), why: b.whyOf(s), out: b.output(), arch: b.Guest.Arch}
 	b.progress(s.Text)
 	if err := n.do(ctx); err != nil {
 		return true, &StepError{Step: s, Text: err.Error()}
 	}
-	return true, b.noteStep(s, "", b.record(before, s.Text))
+	return true, b.noteStep(s, "", b.record(s.Text))
 }
 
 // stepKey identifies a step and all that it can see.
@@ -121,11 +121,11 @@ func (b *builder) loadStep(s ship.Step, key string) (bool, error) {
 	if !b.expected(s, key, l) && b.ran != key {
 		return false, nil
 	}
-	before := b.snapshot()
+	b.tree.Watch()
 	if err := l.Apply(&b.tree); err != nil {
 		return false, err
 	}
-	b.record(before, s.Text)
+	b.record(s.Text)
 	b.report.CachedSteps++
 	return true, b.noteStep(s, key, l)
 }

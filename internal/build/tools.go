@@ -40,14 +40,14 @@ func (b *builder) addTools(ctx context.Context) ([]string, error) {
 		}
 		tools = append(tools, named...)
 	}
-	before := b.snapshot()
+	b.tree.Watch()
 	if err := addThose(ctx, g, tools, "scripts of packages"); err != nil {
 		return nil, err
 	}
 	if err := g.Close(ctx); err != nil {
 		return nil, err
 	}
-	return added(&before, &b.tree), nil
+	return added(&b.tree), nil
 }
 
 // toolsOf returns the commands that the script names.

@@ -45,8 +45,8 @@ func TestBinary(t *testing.T) {
 		if err := got.UnmarshalBinary(b); err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(want.All(), got.All()); diff != "" || got.linked != want.linked {
-			t.Errorf("%s: %d links\n%s", name, got.linked, diff)
+		if diff := cmp.Diff(want.All(), got.All()); diff != "" || !cmp.Equal(want.names, got.names) {
+			t.Errorf("%s: %v\n%s", name, got.names, diff)
 		}
 		for n := range b {
 			if err := got.UnmarshalBinary(b[:n]); err == nil {

@@ -54,7 +54,7 @@ func (t *Tree) pruneFolders() []Entry {
 	full := make(map[string]bool)
 	for _, e := range slices.Backward(all) { // what is in a folder comes before it
 		if e.Type == Dir && inUnread(e.Path) && !full[e.Path] {
-			t.Remove(e.Path)
+			t.drop(e.Path)
 			gone = append(gone, e)
 			continue
 		}

@@ -67,16 +67,22 @@ type Content struct {
 // empty and ready to use; it is not safe for concurrent writers.
 type Tree struct {
 	entries map[string]Entry
-	// linked counts the Hardlink entries, so that trees without any don't
-	// search for them.
-	linked int
+	names   map[string][]string // of files with several: the paths of the Hardlinks, sorted
+	inside  map[string]int      // how many names a folder has in it, of entries or of folders above some
+	journal *journal            // what changed since Watch; nil: nobody asked
 }
 
 // Len returns the number of entries.
 func (t *Tree) Len() int { return len(t.entries) }
 
 // Clone returns a tree of its own with the same entries.
-func (t *Tree) Clone() Tree { return Tree{entries: maps.Clone(t.entries), linked: t.linked} }
+func (t *Tree) Clone() Tree {
+	c := Tree{entries: maps.Clone(t.entries), names: maps.Clone(t.names), inside: maps.Clone(t.inside)}
+	for file, names := range c.names {
+		c.names[file] = slices.Clone(names)
+	}
+	return c
+}
 
 // Get returns the entry at the clean absolute path p, without following links.
 func (t *Tree) Get(p string) (Entry, bool) {
@@ -91,18 +97,24 @@ func (t *Tree) Put(e Entry) error {
 	if !path.IsAbs(e.Path) || path.Clean(e.Path) != e.Path || strings.ContainsRune(e.Path, 0) {
 		return fmt.Errorf("add %q to the tree: not a clean absolute path", e.Path)
 	}
-	if old, ok := t.entries[e.Path]; ok && old.Type == Dir && e.Type != Dir && t.hasBelow(e.Path) {
-		return fmt.Errorf("add %s to the tree: a folder with files is in its place (%s)", e.Path, old.Why)
+	if e.Type != Dir && t.inside[e.Path] > 0 {
+		return fmt.Errorf("add %s to the tree: a folder with files is in its place (%s)", e.Path, t.entries[e.Path].Why)
 	}
-	for p := path.Dir(e.Path); p != "/"; p = path.Dir(p) {
-		if up, ok := t.entries[p]; ok && up.Type != Dir {
-			return fmt.Errorf("add %s to the tree: %s is a %s, not a folder (%s)", e.Path, p, up.Type, up.Why)
-		}
-	}
-	if t.entries == nil {
-		t.entries = make(map[string]Entry)
+	if err := t.checkAbove(e.Path); err != nil {
+		return err
 	}
 	t.set(e)
+	return nil
+}
+
+// checkAbove fails for a path that is below something that is not a folder. A
+// folder with something in it is below folders only.
+func (t *Tree) checkAbove(p string) error {
+	for up := path.Dir(p); up != "/" && t.inside[up] == 0; up = path.Dir(up) {
+		if e, ok := t.entries[up]; ok && e.Type != Dir {
+			return fmt.Errorf("add %s to the tree: %s is a %s, not a folder (%s)", p, up, e.Type, e.Why)
+		}
+	}
 	return nil
 }
 
@@ -113,68 +125,132 @@ func (t *Tree) Rewrite(e Entry) error {
 	if old := t.entries[e.Path]; old.Type != File || e.Type != File {
 		return fmt.Errorf("rewrite %s: it is not a file", e.Path)
 	}
-	t.entries[e.Path] = e
+	t.store(e)
 	return nil
 }
 
 // set stores e and keeps the other names of the file that it replaces.
 func (t *Tree) set(e Entry) {
 	old := t.entries[e.Path]
-	if old.Type == Hardlink {
-		t.linked--
-	}
-	if e.Type == Hardlink {
-		t.linked++
-	}
-	t.entries[e.Path] = e
+	t.store(e)
 	if old.Type == File && (e.Type != File || e.Digest != old.Digest) {
 		t.promote(old)
+	}
+}
+
+// store puts e at its path, whatever is there. All that changes a tree goes
+// through it and drop.
+func (t *Tree) store(e Entry) {
+	old, ok := t.entries[e.Path]
+	t.journal.note(e.Path, old, ok)
+	if !ok {
+		t.count(e.Path, 1)
+	}
+	t.forgetName(old)
+	if e.Type == Hardlink {
+		if t.names == nil {
+			t.names = make(map[string][]string)
+		}
+		all := t.names[e.Link]
+		if i, found := slices.BinarySearch(all, e.Path); !found {
+			t.names[e.Link] = slices.Insert(all, i, e.Path)
+		}
+	}
+	if t.entries == nil {
+		t.entries = make(map[string]Entry)
+	}
+	t.entries[e.Path] = e
+}
+
+// drop takes out the entry at p, and nothing else.
+func (t *Tree) drop(p string) {
+	old, ok := t.entries[p]
+	if !ok {
+		return
+	}
+	t.journal.note(p, old, ok)
+	t.forgetName(old)
+	delete(t.entries, p)
+	t.count(p, -1)
+}
+
+// count adds n, 1 or -1, to what is in the folder above p, where no entry is
+// as yet or any more; and in those above that, where that makes it come or go.
+func (t *Tree) count(p string, n int) {
+	if t.inside == nil {
+		t.inside = make(map[string]int)
+	}
+	for left := t.inside[p]; left == 0 && p != "/"; {
+		p = path.Dir(p)
+		left = min(t.inside[p], t.inside[p]+n)
+		if t.inside[p] += n; t.inside[p] == 0 {
+			delete(t.inside, p)
+		}
+		if _, ok := t.entries[p]; ok {
+			return
+		}
+	}
+}
+
+// forgetName takes e out of the names of its file, if it is a Hardlink.
+func (t *Tree) forgetName(e Entry) {
+	if e.Type != Hardlink {
+		return
+	}
+	all := slices.DeleteFunc(t.names[e.Link], func(p string) bool { return p == e.Path })
+	if t.names[e.Link] = all; len(all) == 0 {
+		delete(t.names, e.Link)
 	}
 }
 
 // promote makes the first other name of old, which has left its path, the
 // file itself, and the further names links to that one.
 func (t *Tree) promote(old Entry) {
-	if t.linked == 0 {
-		return
-	}
-	first := ""
-	for _, p := range t.paths() {
+	names := slices.Clone(t.names[old.Path])
+	for i, p := range names {
 		e := t.entries[p]
-		switch {
-		case e.Type != Hardlink || e.Link != old.Path:
-		case first == "":
-			first = p
+		if i == 0 {
 			why := e.Why
 			e = old
 			e.Path, e.Why = p, why
-			t.entries[p] = e
-			t.linked--
-		default:
-			e.Link = first
-			t.entries[p] = e
+		} else {
+			e.Link = names[0]
 		}
+		t.store(e)
 	}
 }
 
 // Remove takes out the entry at p and all that is below it. Another name of a
 // file that goes keeps the file.
 func (t *Tree) Remove(p string) {
-	prefix := strings.TrimSuffix(p, "/") + "/"
 	var files []Entry
-	maps.DeleteFunc(t.entries, func(q string, e Entry) bool {
-		gone := q == p || strings.HasPrefix(q, prefix)
-		if gone && e.Type == Hardlink {
-			t.linked--
-		}
-		if gone && e.Type == File {
+	for _, q := range t.within(p) {
+		if e := t.entries[q]; e.Type == File {
 			files = append(files, e)
 		}
-		return gone
-	})
+		t.drop(q)
+	}
 	for _, e := range files {
 		t.promote(e)
 	}
+}
+
+// within returns p and the paths below it, as far as there are entries.
+func (t *Tree) within(p string) []string {
+	if _, ok := t.entries[p]; t.inside[p] == 0 {
+		if ok {
+			return []string{p}
+		}
+		return nil
+	}
+	prefix := strings.TrimSuffix(p, "/") + "/"
+	var all []string
+	for q := range t.entries {
+		if q == p || strings.HasPrefix(q, prefix) {
+			all = append(all, q)
+		}
+	}
+	return all
 }
 
 // MakeParents adds the folders above each entry that are not there yet, root
@@ -186,7 +262,7 @@ func (t *Tree) MakeParents(t0 time.Time) {
 			if _, ok := t.entries[p]; ok {
 				continue
 			}
-			t.entries[p] = Entry{Path: p, Type: Dir, Mode: 0o755, ModTime: t0, Why: "parent folder"}
+			t.store(Entry{Path: p, Type: Dir, Mode: 0o755, ModTime: t0, Why: "parent folder"})
 		}
 	}
 }
@@ -214,18 +290,28 @@ func (t *Tree) Size() int64 {
 // they are there: "sha256:" and hex. It fails when a file has no digest.
 func (t *Tree) Digest() (string, error) {
 	h := sha256.New()
-	for _, e := range t.All() {
-		if e.Type == File && e.Digest == "" {
-			return "", fmt.Errorf("digest the tree: %s has no digest", e.Path)
+	var b []byte
+	for paths := range slices.Chunk(t.paths(), digestAtOnce) {
+		entries := make([]Entry, len(paths))
+		for i, p := range paths {
+			e := t.entries[p]
+			if e.Type == File && e.Digest == "" {
+				return "", fmt.Errorf("digest the tree: %s has no digest", p)
+			}
+			e.Content, e.Why = Content{}, ""
+			entries[i] = e
 		}
-		e.Content, e.Why = Content{}, ""
-		e.ModTime = e.ModTime.UTC()
-		if err := json.NewEncoder(h).Encode(e); err != nil {
-			return "", fmt.Errorf("digest the tree: %s: %w", e.Path, err)
+		var err error
+		if b, err = AppendEntries(b[:0], entries); err != nil {
+			return "", fmt.Errorf("digest the tree: %w", err)
 		}
+		h.Write(b)
 	}
 	return "sha256:" + hex.EncodeToString(h.Sum(nil)), nil
 }
+
+// digestAtOnce is how many entries are encoded at once.
+const digestAtOnce = 1024
 
 // MarshalJSON writes the entries as a sorted array.
 func (t Tree) MarshalJSON() ([]byte, error) { return json.Marshal(t.All()) }
@@ -236,12 +322,13 @@ func (t *Tree) UnmarshalJSON(b []byte) error {
 	if err := json.Unmarshal(b, &all); err != nil {
 		return fmt.Errorf("decode tree: %w", err)
 	}
-	t.entries, t.linked = make(map[string]Entry, len(all)), 0
+	out := Tree{entries: make(map[string]Entry, len(all))}
 	for _, e := range all {
-		if err := t.Put(e); err != nil {
+		if err := out.Put(e); err != nil {
 			return err
 		}
 	}
+	*t = out
 	return nil
 }
 
@@ -258,24 +345,13 @@ func DigestOf(r io.Reader) (string, int64, error) {
 
 func (t *Tree) paths() []string { return slices.Sorted(maps.Keys(t.entries)) }
 
-func (t *Tree) hasBelow(p string) bool {
-	for q := range t.entries {
-		if strings.HasPrefix(q, p+"/") {
-			return true
-		}
-	}
-	return false
-}
-
 // Below returns the entry at p and all that is below it, sorted by path.
 func (t *Tree) Below(p string) []Entry {
+	paths := t.within(p)
+	slices.Sort(paths)
 	var all []Entry
-	prefix := strings.TrimSuffix(p, "/") + "/"
-	for q, e := range t.entries {
-		if q == p || strings.HasPrefix(q, prefix) {
-			all = append(all, e)
-		}
+	for _, q := range paths {
+		all = append(all, t.entries[q])
 	}
-	slices.SortFunc(all, func(a, b Entry) int { return strings.Compare(a.Path, b.Path) })
 	return all
 }
