@@ -35,8 +35,12 @@ type Input struct {
 
 // A Base is an image that a stage builds on or copies from.
 type Base struct {
-	Ref string `json:"ref"` // as the definition names it
-	ID  string `json:"id"`
+	Ref   string `json:"ref"` // as the definition names it
+	ID    string `json:"id"`
+	Under bool   `json:"under,omitempty"` // the image's layers are on it; else there are files of it
+	// Packages are those that came with it, where it is Under and whoever
+	// keeps images knows them. A build leaves them to its caller.
+	Packages []source.Package `json:"-"`
 }
 
 // Fetched is a file that was got by its address.
@@ -186,8 +190,9 @@ func (b *builder) noteSets(c tree.Catalog) {
 
 // noteBase adds an image that is built on to the report.
 func (b *builder) noteBase(ref, id string) {
-	if base := (Base{ref, id}); !slices.Contains(b.report.Bases, base) {
-		b.report.Bases = append(b.report.Bases, base)
+	known := slices.ContainsFunc(b.report.Bases, func(o Base) bool { return o.Ref == ref && o.ID == id })
+	if !known {
+		b.report.Bases = append(b.report.Bases, Base{Ref: ref, ID: id})
 	}
 }
 
@@ -200,6 +205,9 @@ func (b *builder) sortOrigins() {
 		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.URL, b.URL))
 	})
 	slices.SortFunc(b.report.Bases, func(a, b Base) int { return strings.Compare(a.Ref, b.Ref) })
+	for i, base := range b.report.Bases {
+		b.report.Bases[i].Under = base.ID != "" && base.ID == b.base
+	}
 	slices.SortFunc(b.report.Fetched, func(a, b Fetched) int { return strings.Compare(a.URL, b.URL) })
 	b.report.Fetched = slices.Compact(b.report.Fetched)
 }

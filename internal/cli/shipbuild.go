@@ -60,6 +60,7 @@ func (r *runner) build(ctx context.Context, s ship.Ship, o build.Options) (image
 	if err != nil {
 		return img, report, err
 	}
+	r.nameBasePackages(ctx, report.Bases)
 	for _, n := range report.Notes {
 		r.status.line("note", "%s", n)
 	}

@@ -3,14 +3,18 @@
 //
 // The image is the document's one subject. It contains packages of Debian and
 // pkgsrc, NetBSD's sets, modules that Go programs name in themselves, files
-// that were got by their addresses, and the ship's own files.
+// that were got by their addresses, the ship's own files, and those that its
+// steps made. What it builds on is named, with the packages that are known of
+// that; files of packages and sets are not listed.
 package sbom
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -29,46 +33,54 @@ type Subject struct {
 	Packages []source.Package // Debian's in a Linux guest, else pkgsrc's
 	Bases    []Base
 	Fetched  []Fetched
-	Own      []string // digests of the ship's own files
+	Own      []string          // digests of the ship's own files
+	Made     map[string]string // the steps that made files, by the files' paths
+	Known    Facts             // what was found in files before; may be nil
 }
 
-// A Base is an image that this one builds on.
-type Base struct{ Ref, ID string }
+// A Base is an image that this one builds on or has files of.
+type Base struct {
+	Ref, ID  string
+	Packages []source.Package // that came with it, as far as that is known
+}
 
 // Fetched is a file that was got by its address.
 type Fetched struct{ URL, Digest string }
 
-// Encode returns the document. The same subject gives the same bytes.
-func Encode(s Subject) ([]byte, error) {
+// Encode returns the document, and what it found in the image's files. The
+// same subject gives the same bytes, whatever is known of it.
+func Encode(s Subject) ([]byte, Facts, error) {
 	d := document{
 		Version: "SPDX-2.3", License: "CC0-1.0", ID: "SPDXRef-DOCUMENT", Name: s.Image.Name,
 		Creation: creation{Created: s.Created.UTC().Format(time.RFC3339), Creators: []string{"Tool: " + s.Tool}},
 	}
-	w := writer{subject: s, doc: &d, used: map[string]int{}, own: map[string]bool{}}
+	w := writer{subject: s, doc: &d, used: map[string]int{}, own: map[string]bool{}, facts: Facts{}}
 	for _, digest := range s.Own {
 		w.own[digest] = true
 	}
 	w.image()
 	w.packages()
 	if err := w.files(); err != nil {
-		return nil, fmt.Errorf("list what %s is made of: %w", s.Image.Name, err)
+		return nil, nil, fmt.Errorf("list what %s is made of: %w", s.Image.Name, err)
 	}
 	// A document's name space is to be its own: it is that of its content.
 	sum, err := encode(d)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	hash := sha256.Sum256(sum)
 	d.Namespace = "https://spdx.org/spdxdocs/" + idWord(s.Image.Name) + "-" + hex.EncodeToString(hash[:16])
-	return encode(d)
+	b, err := encode(d)
+	return b, w.facts, err
 }
 
 func encode(d document) ([]byte, error) {
-	b, err := json.MarshalIndent(d, "", "  ")
-	if err != nil {
-		return nil, err
-	}
-	return append(b, '\n'), nil
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	err := e.Encode(d)
+	return b.Bytes(), err
 }
 
 // A writer fills in one document.
@@ -78,6 +90,7 @@ type writer struct {
 	root    string         // the image's ID in the document
 	used    map[string]int // IDs, and how often
 	own     map[string]bool
+	facts   Facts // of this image's files
 }
 
 // image adds the subject, and the images that it builds on.
@@ -95,16 +108,33 @@ func (w *writer) image() {
 	for _, b := range s.Bases {
 		p := bare(b.Ref)
 		p.Version, p.Purpose = b.ID, "CONTAINER"
-		w.relate(w.root, "DESCENDANT_OF", w.add(p, "base"))
+		id := w.add(p, "base")
+		w.relate(w.root, "DESCENDANT_OF", id)
+		w.inherit(b, id)
 	}
+}
+
+// inherit adds the packages that came with a base, which has the ID id.
+func (w *writer) inherit(b Base, id string) {
+	for _, p := range b.Packages {
+		if slices.ContainsFunc(w.subject.Packages, func(own source.Package) bool { return own.Name == p.Name }) {
+			continue // it was installed over it
+		}
+		w.relate(id, "CONTAINS", w.contain(ofPackage(p, w.kind()), w.kind()))
+	}
+}
+
+// kind is that of the guest's packages.
+func (w *writer) kind() string {
+	if w.subject.Image.Guest.OS == "linux" {
+		return "deb"
+	}
+	return "generic"
 }
 
 // packages adds packages, sets, and what was got by its address.
 func (w *writer) packages() {
-	kind := "generic"
-	if w.subject.Image.Guest.OS == "linux" {
-		kind = "deb"
-	}
+	kind := w.kind()
 	ids := map[string]string{}
 	for _, p := range w.subject.Packages {
 		ids[p.Name] = w.contain(ofPackage(p, kind), kind)
@@ -127,36 +157,39 @@ func (w *writer) packages() {
 	}
 }
 
-// files adds the ship's own files, and the modules of programs written in Go.
+// files adds the ship's own files, those that steps made, and the modules of
+// programs written in Go.
 func (w *writer) files() error {
 	modules := map[string]string{}
 	for _, e := range w.subject.Image.Tree.All() {
 		if e.Type != tree.File {
 			continue
 		}
-		if err := w.modules(e, modules); err != nil {
-			return err
+		comment, listed := e.Why, w.own[e.Digest]
+		if step, ok := w.subject.Made[e.Path]; ok && !listed {
+			comment, listed = "made by "+step, true
 		}
-		if !w.own[e.Digest] {
+		program := mayBeProgram(e)
+		if !listed && !program {
 			continue
 		}
-		f, err := ofFile(e)
+		fact, err := w.fact(e, listed, program)
 		if err != nil {
 			return err
 		}
-		f.ID = w.id("file", e.Path)
-		w.doc.Files = append(w.doc.Files, f)
-		w.relate(w.root, "CONTAINS", f.ID)
+		w.modules(e, fact.Modules, modules)
+		if listed {
+			f := ofFile(e, fact.SHA1, comment)
+			f.ID = w.id("file", e.Path)
+			w.doc.Files = append(w.doc.Files, f)
+			w.relate(w.root, "CONTAINS", f.ID)
+		}
 	}
 	return nil
 }
 
 // modules adds the modules that e names, each once.
-func (w *writer) modules(e tree.Entry, known map[string]string) error {
-	found, err := goModules(e)
-	if err != nil {
-		return err
-	}
+func (w *writer) modules(e tree.Entry, found []Module, known map[string]string) {
 	for _, m := range found {
 		key := m.Path + "@" + m.Version
 		if known[key] != "" {
@@ -168,7 +201,6 @@ func (w *writer) modules(e tree.Entry, known map[string]string) error {
 		p.Comment = "named by " + e.Path
 		known[key] = w.contain(p, "go")
 	}
-	return nil
 }
 
 // contain adds p as a part of the image.

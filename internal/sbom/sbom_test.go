@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"testing"
 	"time"
 
@@ -30,7 +31,8 @@ func sample(t *testing.T) Subject {
 	day := time.Unix(1700000000, 0).UTC()
 	var files tree.Tree
 	own := tree.NewFile("/etc/rc", 0o644, []byte("#!/bin/sh\n"), day, "overlays (web.conf:3)")
-	for _, e := range []tree.Entry{own, tree.NewFile("/usr/pkg/sbin/nginx", 0o755, []byte("nginx"), day, "package nginx 1.26.2")} {
+	made := tree.NewFile("/srv/made", 0o644, []byte("made\n"), day, "web.conf:4 ls > /srv/made")
+	for _, e := range []tree.Entry{own, made, tree.NewFile("/usr/pkg/sbin/nginx", 0o755, []byte("nginx"), day, "package nginx 1.26.2")} {
 		if err := files.Put(e); err != nil {
 			t.Fatal(err)
 		}
@@ -43,14 +45,15 @@ func sample(t *testing.T) Subject {
 			{Name: "nginx", Version: "1.26.2nb1", Arch: "i386", Digest: d1, URL: "http://localhost/nginx.tgz", License: "2-clause-bsd", Homepage: "https://nginx.org/"},
 			{Name: "pcre2", Version: "10.44", License: "modified-bsd AND own-words", For: "nginx"},
 		},
-		Bases:   []Base{{"tools:1", d1}},
+		Bases:   []Base{{"tools:1", d1, []source.Package{{Name: "curl", Version: "8.10.1"}, {Name: "nginx", Version: "1.24.0"}}}},
+		Made:    map[string]string{"/srv/made": "ls > /srv/made", "/etc/rc": "echo", "/gone": "rm /gone"},
 		Fetched: []Fetched{{"http://localhost/a/x.tar", d1}},
 		Own:     []string{own.Digest},
 	}
 }
 
 func TestGolden(t *testing.T) {
-	got, err := Encode(sample(t))
+	got, _, err := Encode(sample(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,12 +72,50 @@ func TestGolden(t *testing.T) {
 	}
 }
 
+// TestKnown takes facts of an earlier document for the files' bytes, which are
+// gone by then.
+func TestKnown(t *testing.T) {
+	first := sample(t)
+	want, facts, err := Encode(first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(facts) != 2 { // nginx is too short for a program
+		t.Errorf("%d facts: %v", len(facts), facts)
+	}
+	var gone tree.Tree
+	for _, e := range first.Image.Tree.All() {
+		if e.Type == tree.File {
+			e.Content = tree.Content{Host: filepath.Join(t.TempDir(), "gone")}
+		}
+		if err := gone.Put(e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	second := first
+	second.Image.Tree = gone
+	if _, _, err := Encode(second); err == nil {
+		t.Error("files that are gone were read")
+	}
+	second.Known = facts
+	got, again, err := Encode(second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), string(got)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(facts, again); diff != "" {
+		t.Errorf("facts (-want +got):\n%s", diff)
+	}
+}
+
 // TestReferences looks whether each ID is well formed, is there once, and is
 // reached from the document.
 func TestReferences(t *testing.T) {
 	s := sample(t)
 	s.Packages = append(s.Packages, source.Package{Name: "a+b", Version: "1"}, source.Package{Name: "a_b", Version: "1"}, source.Package{Name: "a-b-2", Version: "1"})
-	b, err := Encode(s)
+	b, _, err := Encode(s)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,7 +124,12 @@ func TestReferences(t *testing.T) {
 		t.Fatal(err)
 	}
 	reached := map[string]bool{d.ID: true}
+	said := map[relation]bool{}
 	for _, r := range d.Relations {
+		if said[r] || !slices.Contains([]string{"DESCRIBES", "CONTAINS", "DEPENDS_ON", "DESCENDANT_OF"}, r.How) {
+			t.Errorf("%v: said before: %t", r, said[r])
+		}
+		said[r] = true
 		if !reached[r.From] {
 			t.Errorf("%s %s %s: the first was not named before", r.From, r.How, r.To)
 		}
@@ -101,6 +147,9 @@ func TestReferences(t *testing.T) {
 	}
 	for _, f := range d.Files {
 		check(f.ID)
+		if len(f.Checksums) != 2 || f.Checksums[0].Algorithm != "SHA1" || f.Checksums[1].Algorithm != "SHA256" {
+			t.Errorf("%s has the digests %v", f.Name, f.Checksums)
+		}
 	}
 	if len(seen)+1 != len(reached) {
 		t.Errorf("%d are named, %d there", len(reached), len(seen)+1)
@@ -109,12 +158,12 @@ func TestReferences(t *testing.T) {
 
 func TestSubjectsHaveTheirOwnNamespace(t *testing.T) {
 	s := sample(t)
-	a, err := Encode(s)
+	a, _, err := Encode(s)
 	if err != nil {
 		t.Fatal(err)
 	}
 	s.Packages[0].Version = "1.26.3"
-	b, err := Encode(s)
+	b, _, err := Encode(s)
 	if err != nil {
 		t.Fatal(err)
 	}
