@@ -49,6 +49,7 @@ type locking struct {
 	definition []lock.Definition
 	settings   []lock.Setting
 	system     map[string]lock.File // taken from a --sysroot, by path
+	packages   *lockedPackages      // nil without --locked
 }
 
 // locking reads the lock of a ship where there is a use for it. What the lock
@@ -106,7 +107,8 @@ func (l *locking) hold(o *build.Options) {
 	}
 	o.Expect = l.old.Expect()
 	if o.Packages != nil {
-		o.Packages = &lockedPackages{PackageSource: o.Packages, locked: l.old.Packages, linux: l.runner.guest.OS == "linux"}
+		l.packages = &lockedPackages{PackageSource: o.Packages, locked: l.old.Packages, linux: l.runner.guest.OS == "linux"}
+		o.Packages = l.packages
 	}
 	o.Verify = func(report build.Report, done bool) error { return l.compare(report, done) }
 	if keep := o.Keep; keep != nil {
@@ -132,6 +134,9 @@ func (l *locking) differs(diff []string) error {
 		return slices.ContainsFunc(diff, func(line string) bool {
 			return slices.ContainsFunc(words, func(w string) bool { return strings.HasPrefix(line, w+" ") })
 		})
+	}
+	if starts("package") && l.packages != nil && l.packages.err != nil {
+		remedies = append(remedies, l.packages.err.Error())
 	}
 	if starts("package", "set") {
 		remedies = append(remedies, "a mirror that has the old versions is named by --mirror or --pkgsrc")

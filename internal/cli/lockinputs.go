@@ -8,6 +8,7 @@ import (
 	"maps"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"github.com/fakecracker/fakecracker/internal/build"
 	"github.com/fakecracker/fakecracker/internal/image"
@@ -89,14 +90,18 @@ func settingsOf(o build.Options) []lock.Setting {
 }
 
 // noteSystem makes the catalog of a --sysroot tell the lock what is taken from
-// it: there is no set whose digest says that.
+// it: there is no set whose digest says that. Times are those of the ship's own
+// files, since a copy of the folder has others.
 func (l *locking) noteSystem(o *build.Options) {
-	open := o.Catalog
+	open, date := o.Catalog, o.Time
+	if date.IsZero() {
+		date = time.Unix(0, 0).UTC()
+	}
 	l.system = make(map[string]lock.File)
 	o.Catalog = func(ctx context.Context, g image.Guest, sets []string) (tree.Catalog, error) {
 		c, err := open(ctx, g, sets)
 		if f, ok := c.(*hostdir.Folder); ok && err == nil {
-			return notingFolder{f, l}, nil
+			return notingFolder{f, l, date}, nil
 		}
 		return c, err
 	}
@@ -105,13 +110,15 @@ func (l *locking) noteSystem(o *build.Options) {
 // notingFolder is a folder that is taken files from.
 type notingFolder struct {
 	*hostdir.Folder
-	l *locking
+	l    *locking
+	date time.Time
 }
 
 // Get implements tree.Catalog.
 func (f notingFolder) Get(ctx context.Context, paths []string) ([]tree.Entry, error) {
 	all, err := f.Folder.Get(ctx, paths)
-	for _, e := range all {
+	for i, e := range all {
+		all[i].ModTime = f.date
 		file := lock.File{Path: e.Path, Type: string(e.Type), Mode: fmt.Sprintf("%04o", e.Mode), Digest: e.Digest, Link: e.Link}
 		if old, ok := f.l.system[e.Path]; !ok || old.Digest == "" {
 			f.l.system[e.Path] = file

@@ -19,26 +19,35 @@ import (
 type lockedPackages struct {
 	build.PackageSource
 	locked []lock.Package
-	linux  bool // they are Debian's, else pkgsrc's
+	linux  bool  // they are Debian's, else pkgsrc's
+	err    error // why the locked versions could not be had
 }
 
-// Packages implements build.PackageSource. Where the newest packages are not
-// the locked ones, those are asked for by their versions; where the source
-// has them no more, it returns the newest, and who holds the build to the lock
-// says what differs.
-func (p *lockedPackages) Packages(ctx context.Context, names []string) (tree.Tree, source.Report, error) {
-	t, r, err := p.PackageSource.Packages(ctx, names)
-	if err == nil && p.same(r) {
-		r.Key = p.key(r.Key)
-		return t, r, nil
+// Packages implements build.PackageSource. The locked packages are asked for
+// by their versions; where the source has them no more, it returns the newest,
+// and who holds the build to the lock says what differs.
+//
+// Debian's are first asked for by the definition's names alone: apt-get orders
+// packages by what is asked for, and the order should be the one that it was.
+func (p *lockedPackages) Packages(ctx context.Context, names []string) (t tree.Tree, r source.Report, err error) {
+	if p.linux {
+		t, r, err = p.PackageSource.Packages(ctx, names)
+		if ctx.Err() != nil || err == nil && p.same(r) {
+			r.Key = p.key(r.Key)
+			return t, r, err
+		}
 	}
-	if ctx.Err() != nil {
-		return t, r, err
-	}
-	if old, oldReport, oldErr := p.PackageSource.Packages(ctx, p.exactly(names)); oldErr == nil {
+	old, oldReport, oldErr := p.PackageSource.Packages(ctx, p.exactly(names))
+	switch {
+	case oldErr == nil:
 		t, r, err = old, oldReport, nil
 		p.explain(&r)
+	case ctx.Err() != nil:
+		return t, r, ctx.Err()
+	case !p.linux:
+		t, r, err = p.PackageSource.Packages(ctx, names)
 	}
+	p.err = oldErr
 	r.Key = p.key(r.Key)
 	return t, r, err
 }

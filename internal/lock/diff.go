@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"time"
 )
 
 // maxPaths is how many paths are named of a step that came out differently.
@@ -18,9 +17,7 @@ func (l *Lock) Diff(found *Lock, done bool) []string {
 	d := differ{done: done}
 	d.value("guest", l.Guest, found.Guest)
 	d.value("release", l.Release, found.Release)
-	if !l.Date.Equal(found.Date) {
-		d.value("date", l.Date.UTC().Format(time.RFC3339), found.Date.UTC().Format(time.RFC3339))
-	}
+	d.value("date", l.date(), found.date())
 	compare(&d, "definition", l.Definition, found.Definition, func(f Definition) string { return f.Path }, Definition.against)
 	d.settings(l.Settings, found.Settings)
 	name := func(p Package) string { return p.Name }
