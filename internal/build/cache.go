@@ -8,8 +8,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"hash"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -21,11 +19,12 @@ import (
 	"github.com/fakecracker/fakecracker/internal/atomicfile"
 	"github.com/fakecracker/fakecracker/internal/image"
 	"github.com/fakecracker/fakecracker/internal/ship"
+	"github.com/fakecracker/fakecracker/internal/tree"
 )
 
 const (
 	// manifestVersion is counted up when the same ship makes another image.
-	manifestVersion = 5
+	manifestVersion = 6
 	// tick is the coarsest step of a file system's times that is reckoned
 	// with. A file that changed so short a time ago may change again
 	// without a new time.
@@ -37,21 +36,22 @@ const (
 // cache is where a ship's build is kept: in a file named by all that goes in.
 type cache struct {
 	ship  ship.Ship
-	dir   string // empty: nothing is kept
-	host  string // state of the ship and its host files before the build
-	key   string // of it and the packages; empty: not known before the build
+	dir   string     // empty: nothing is kept
+	host  *hostState // of the ship and its host files before the build
+	key   string     // of it and the packages; empty: not known before the build
 	start time.Time
 }
 
-// manifest is the first line of the file, in JSON. The rest is the image's
-// tree, as tree.Tree.MarshalBinary has it. The bytes of its files stay where
-// they are.
+// manifest is the first line of the file, in JSON. Then come, as
+// tree.AppendEntries has them, the report's inputs and the image's tree. The
+// bytes of its files stay where they are.
 type manifest struct {
 	Version int          `json:"version"`
 	Name    string       `json:"name"`
 	Guest   image.Guest  `json:"guest"`
 	Config  image.Config `json:"config"`
-	Report  Report       `json:"report"`
+	Report  Report       `json:"report"` // without its inputs
+	Inputs  int          `json:"inputs"` // bytes that they take
 }
 
 func (o Options) openCache(ctx context.Context, s ship.Ship, now time.Time) (*cache, error) {
@@ -60,11 +60,11 @@ func (o Options) openCache(ctx context.Context, s ship.Ship, now time.Time) (*ca
 	}
 	c := &cache{ship: s, dir: filepath.Join(o.Cache, "builds"), start: now}
 	var err error
-	if c.host, _, err = o.hostKey(ctx, s); err != nil {
+	if c.host, err = o.hostState(ctx, s); err != nil {
 		return nil, err
 	}
 	if packages := o.packagesKey(s); packages != "" {
-		c.key = c.host + packages
+		c.key = c.host.key() + packages
 	}
 	return c, nil
 }
@@ -89,46 +89,45 @@ func (o Options) packagesKey(s ship.Ship) string {
 	return o.Packages.Key()
 }
 
-// hostKey identifies what s is built from, packages aside, by the state of its
-// host files (not their bytes, which would take long). newest is the last
-// change of one.
-func (o Options) hostKey(ctx context.Context, s ship.Ship) (key string, newest time.Time, err error) {
-	h := sha256.New()
+// hostState tells what s is built from, packages aside, by the state of its
+// host files (not their bytes, which would take long).
+func (o Options) hostState(ctx context.Context, s ship.Ship) (*hostState, error) {
+	st := newHostState()
 	b, err := json.Marshal(s)
 	if err != nil {
-		return "", newest, fmt.Errorf("look for an earlier build: %w", err)
+		return nil, fmt.Errorf("look for an earlier build: %w", err)
 	}
-	fmt.Fprintf(h, "%d %s %d %s %q %q %q %t %t %t\n", manifestVersion, o.Guest, o.time().UnixNano(), b, o.System, o.Target, o.BuildArgs, o.Network, o.Prune, o.FixedTimes)
-	for _, st := range s.Stages {
-		if st.From.Image != "" {
-			fmt.Fprintf(h, "from %s\n", o.ImageID(ctx, st.From.Image, o.Guest))
+	fmt.Fprintf(st.hash, "%d %s %d %s %q %q %q %t %t %t\n", manifestVersion, o.Guest, o.time().UnixNano(), b, o.System, o.Target, o.BuildArgs, o.Network, o.Prune, o.FixedTimes)
+	for _, stage := range s.Stages {
+		if stage.From.Image != "" {
+			fmt.Fprintf(st.hash, "from %s\n", o.ImageID(ctx, stage.From.Image, o.Guest))
 		}
 	}
 	for _, dir := range s.Overlays {
-		if err := statAll(ctx, h, dir.Dir, ignore{}, &newest); err != nil {
-			return "", newest, fmt.Errorf("overlay: %w", err)
+		if err := st.addFolder(ctx, dir.Dir, ignore{}); err != nil {
+			return nil, fmt.Errorf("overlay: %w", err)
 		}
 	}
 	if s.Context != "" {
 		out, err := newIgnore(s.Ignore)
 		if err != nil {
-			return "", newest, fmt.Errorf(".dockerignore: %w", err)
+			return nil, fmt.Errorf(".dockerignore: %w", err)
 		}
-		if err := statAll(ctx, h, s.Context, out, &newest); err != nil {
-			return "", newest, fmt.Errorf("build context: %w", err)
+		if err := st.addFolder(ctx, s.Context, out); err != nil {
+			return nil, fmt.Errorf("build context: %w", err)
 		}
 	}
 	for _, p := range s.Programs {
 		fi, err := os.Stat(p.Host)
 		if errors.Is(err, fs.ErrNotExist) {
-			return "", newest, fmt.Errorf("%s: program %s is not there", at(s, "program"), p.Host)
+			return nil, fmt.Errorf("%s: program %s is not there", at(s, "program"), p.Host)
 		}
 		if err != nil {
-			return "", newest, fmt.Errorf("%s: program: %w", at(s, "program"), err)
+			return nil, fmt.Errorf("%s: program: %w", at(s, "program"), err)
 		}
-		writeStat(h, p.Host, fi, &newest)
+		st.addFile(p.Host, fi)
 	}
-	return hex.EncodeToString(h.Sum(nil)), newest, nil
+	return st, nil
 }
 
 // volatile reports whether the ship is made from something whose state can't
@@ -166,51 +165,6 @@ func reachesOut(text string, stages []ship.Stage) bool {
 	return false
 }
 
-// statAll writes the state of all that is below dir, without what out names.
-func statAll(ctx context.Context, h hash.Hash, dir string, out ignore, newest *time.Time) error {
-	if _, err := os.Stat(dir); err != nil {
-		return err
-	}
-	return filepath.WalkDir(dir+string(filepath.Separator), func(p string, d fs.DirEntry, err error) error {
-		if err := errors.Join(err, ctx.Err()); err != nil {
-			return err
-		}
-		rel, err := filepath.Rel(dir, p)
-		if err != nil {
-			return err
-		}
-		if rel = filepath.ToSlash(rel); out.skip(rel, d.IsDir()) {
-			if d.IsDir() {
-				return fs.SkipDir
-			}
-			return nil
-		}
-		fi, err := d.Info()
-		if err != nil {
-			return err
-		}
-		if d.IsDir() && out.pm != nil {
-			return nil // its time may be that of a file that is left out
-		}
-		writeStat(h, p, fi, newest)
-		if fi.Mode()&fs.ModeSymlink != 0 {
-			link, err := os.Readlink(p)
-			if err != nil {
-				return err
-			}
-			fmt.Fprintln(h, link)
-		}
-		return nil
-	})
-}
-
-func writeStat(w io.Writer, p string, fi fs.FileInfo, newest *time.Time) {
-	fmt.Fprintf(w, "%s %s %d %d %s\n", p, fi.Mode(), fi.Size(), fi.ModTime().UnixNano(), identity(fi))
-	if fi.ModTime().After(*newest) {
-		*newest = fi.ModTime()
-	}
-}
-
 // load returns the earlier build, if all that it refers to is still there.
 // One that can't be read is as none.
 func (c *cache) load() (image.Image, Report, bool) {
@@ -226,19 +180,38 @@ func (c *cache) load() (image.Image, Report, bool) {
 	if err := json.Unmarshal(line, &m); !ok || err != nil || m.Version != manifestVersion {
 		return image.Image{}, Report{}, false
 	}
+	if m.Inputs < 0 || m.Inputs > len(rest) {
+		return image.Image{}, Report{}, false
+	}
+	inputs, err := tree.DecodeEntries(rest[:m.Inputs])
+	if err != nil {
+		return image.Image{}, Report{}, false
+	}
+	for _, e := range inputs {
+		m.Report.Inputs = append(m.Report.Inputs, Input{Path: e.Path, Type: e.Type, Mode: e.Mode, Digest: e.Digest, Link: e.Link})
+	}
 	img := image.Image{Name: m.Name, Guest: m.Guest, Config: m.Config}
-	if err := img.Tree.UnmarshalBinary(rest); err != nil || !contentsThere(img) {
+	if err := img.Tree.UnmarshalBinary(rest[m.Inputs:]); err != nil || !c.contentsThere(img) {
 		return image.Image{}, Report{}, false
 	}
 	return img, m.Report, true
 }
 
+// encodeInputs is what load decodes.
+func encodeInputs(inputs []Input) ([]byte, error) {
+	entries := make([]tree.Entry, len(inputs))
+	for i, in := range inputs {
+		entries[i] = tree.Entry{Path: in.Path, Type: in.Type, Mode: in.Mode, Digest: in.Digest, Link: in.Link}
+	}
+	return tree.AppendEntries(nil, entries)
+}
+
 // contentsThere reports whether the host files that have an image's bytes are
-// there, and as long as they must be.
-func contentsThere(img image.Image) bool {
+// there, and as long as they must be. Those of the ship were seen already.
+func (c *cache) contentsThere(img image.Image) bool {
 	ends := make(map[string]int64)
-	for _, e := range img.Tree.All() {
-		if p := e.Content.Host; p != "" {
+	for e := range img.Tree.Unsorted() {
+		if p := e.Content.Host; p != "" && !c.host.has(p) {
 			ends[p] = max(ends[p], e.Content.Offset+e.Size)
 		}
 	}
@@ -260,15 +233,20 @@ func (c *cache) store(ctx context.Context, o Options, img image.Image, r Report,
 	if len(c.ship.Packages) == 0 {
 		packages = "none"
 	}
-	host, newest, err := o.hostKey(ctx, c.ship)
-	if err != nil || packages == "" || c.host != host || newest.After(c.start.Add(-tick)) {
+	host, err := o.hostState(ctx, c.ship)
+	if err != nil || packages == "" || c.host.key() != host.key() || host.newest.After(c.start.Add(-tick)) {
 		return err
 	}
 	if err := os.MkdirAll(c.dir, 0o755); err != nil {
 		return fmt.Errorf("keep the build: %w", err)
 	}
 	c.sweep()
-	m := manifest{Version: manifestVersion, Name: img.Name, Guest: img.Guest, Config: img.Config, Report: r}
+	inputs, err := encodeInputs(r.Inputs)
+	if err != nil {
+		return fmt.Errorf("keep the build: %w", err)
+	}
+	r.Inputs = nil
+	m := manifest{Version: manifestVersion, Name: img.Name, Guest: img.Guest, Config: img.Config, Report: r, Inputs: len(inputs)}
 	line, err := json.Marshal(m)
 	if err != nil {
 		return fmt.Errorf("keep the build: %w", err)
@@ -277,8 +255,8 @@ func (c *cache) store(ctx context.Context, o Options, img image.Image, r Report,
 	if err != nil {
 		return fmt.Errorf("keep the build: %w", err)
 	}
-	b := slices.Concat(line, []byte("\n"), files)
-	if err := atomicfile.WriteFile(c.path(host+packages), b, 0o644); err != nil {
+	b := slices.Concat(line, []byte("\n"), inputs, files)
+	if err := atomicfile.WriteFile(c.path(host.key()+packages), b, 0o644); err != nil {
 		return fmt.Errorf("keep the build: %w", err)
 	}
 	return nil
