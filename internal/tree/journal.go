@@ -28,7 +28,8 @@ func (t *Tree) Watch() { t.journal = &journal{} }
 // Changes returns those entries that changed since Watch, as they were and as
 // they are, and ends the watch. With them come, in both trees, the folders
 // above and all names of the files: what image.Diff finds in these trees is
-// what it would find in whole ones, at the cost of the change alone.
+// what it would find in whole ones, at the cost of the change alone. They are
+// not for changing: after may be t itself.
 func (t *Tree) Changes() (before, after Tree) {
 	noted := t.journal
 	t.journal = nil
@@ -39,9 +40,10 @@ func (t *Tree) Changes() (before, after Tree) {
 	for p := range *noted {
 		t.concern(paths, p)
 	}
+	most := len(paths)*2 > len(t.entries)
 	for p := range paths {
 		e, ok := t.entries[p]
-		if ok {
+		if ok && !most {
 			after.store(e)
 		}
 		if old, changed := (*noted)[p]; !changed && ok {
@@ -50,7 +52,15 @@ func (t *Tree) Changes() (before, after Tree) {
 			before.store(*old)
 		}
 	}
-	return before, after
+	if !most {
+		return before, after
+	}
+	for p, e := range t.entries { // what is not in both would count as new
+		if !paths[p] {
+			before.store(e)
+		}
+	}
+	return before, *t
 }
 
 // concern adds to paths p, all names of a file there, and the folders above.
