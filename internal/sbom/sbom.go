@@ -165,7 +165,8 @@ func (w *writer) files() error {
 		if e.Type != tree.File {
 			continue
 		}
-		comment, listed := e.Why, w.own[e.Digest]
+		// A package may have the same file, as an empty one.
+		comment, listed := e.Why, w.own[e.Digest] && !strings.HasPrefix(e.Why, "package ")
 		if step, ok := w.subject.Made[e.Path]; ok && !listed {
 			comment, listed = "made by "+step, true
 		}

@@ -32,7 +32,9 @@ func sample(t *testing.T) Subject {
 	var files tree.Tree
 	own := tree.NewFile("/etc/rc", 0o644, []byte("#!/bin/sh\n"), day, "overlays (web.conf:3)")
 	made := tree.NewFile("/srv/made", 0o644, []byte("made\n"), day, "web.conf:4 ls > /srv/made")
-	for _, e := range []tree.Entry{own, made, tree.NewFile("/usr/pkg/sbin/nginx", 0o755, []byte("nginx"), day, "package nginx 1.26.2")} {
+	const why = "package nginx 1.26.2"
+	nginx, same := tree.NewFile("/usr/pkg/sbin/nginx", 0o755, []byte("nginx"), day, why), tree.NewFile("/usr/pkg/etc/same", 0o644, []byte("#!/bin/sh\n"), day, why)
+	for _, e := range []tree.Entry{own, made, nginx, same} {
 		if err := files.Put(e); err != nil {
 			t.Fatal(err)
 		}
