@@ -9,7 +9,6 @@ import (
 	"net/url"
 	"os"
 	"path"
-	"path/filepath"
 	"strings"
 
 	"github.com/fakecracker/fakecracker/internal/archive"
@@ -37,7 +36,7 @@ func (b *builder) addAddress(ctx context.Context, c copying, addr string) error 
 	b.progress("fetch " + addr)
 	err = b.Fetch.File(ctx, addr, c.Checksum, func(file string) error {
 		var err error
-		e, err = b.keepFile(file, name)
+		e, err = b.keepFile(ctx, file, name)
 		return err
 	})
 	if err != nil {
@@ -54,13 +53,13 @@ func (b *builder) addAddress(ctx context.Context, c copying, addr string) error 
 
 // keepFile keeps the bytes of a host file in the cache, and returns an entry
 // of the name for them, with the mode that ADD gives to what it fetched.
-func (b *builder) keepFile(host, name string) (tree.Entry, error) {
+func (b *builder) keepFile(ctx context.Context, host, name string) (tree.Entry, error) {
 	e, err := tree.FromFile(host, "/"+name, 0o600, "")
 	if err != nil {
 		return e, err
 	}
 	e.ModTime = b.time()
-	entries, err := b.keep(strings.TrimPrefix(e.Digest, "sha256:")+"-file", func(w *pack.Writer) error {
+	entries, err := b.keep(ctx, strings.TrimPrefix(e.Digest, "sha256:")+"-file", func(w *pack.Writer) error {
 		f, err := e.Open()
 		if err != nil {
 			return err
@@ -76,15 +75,17 @@ func (b *builder) keepFile(host, name string) (tree.Entry, error) {
 }
 
 // keep returns the pack of the name, which fill makes where there is none.
-func (b *builder) keep(name string, fill func(*pack.Writer) error) ([]tree.Entry, error) {
-	dir := filepath.Join(b.Cache, "adds")
-	file := filepath.Join(dir, name+".pack")
+func (b *builder) keep(ctx context.Context, name string, fill func(*pack.Writer) error) ([]tree.Entry, error) {
+	packs := b.addPacks()
+	file := packs.file(name)
+	packs.use(ctx, file)
 	if entries, err := pack.Read(file, nil); err == nil {
 		return entries, nil
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := os.MkdirAll(packs.dir, 0o755); err != nil {
 		return nil, err
 	}
+	b.wrote = true
 	if err := pack.Create(file, fill); err != nil {
 		return nil, err
 	}
@@ -119,7 +120,7 @@ func (b *builder) unpack(ctx context.Context, c copying, e tree.Entry) error {
 	if b.Cache == "" {
 		return errors.New("there is no cache to unpack it into")
 	}
-	entries, err := b.keep(strings.TrimPrefix(e.Digest, "sha256:")+"-tar", func(w *pack.Writer) error {
+	entries, err := b.keep(ctx, strings.TrimPrefix(e.Digest, "sha256:")+"-tar", func(w *pack.Writer) error {
 		return readTar(ctx, e, func(e tree.Entry, body io.Reader) error {
 			_, err := w.Add(e, body)
 			return err

@@ -144,7 +144,7 @@ func (o Options) build(ctx context.Context, s ship.Ship, start time.Time) (image
 	if err != nil {
 		return image.Image{}, Report{}, err
 	}
-	if img, report, ok := c.load(); ok && o.usable(report) {
+	if img, report, ok := c.load(ctx); ok && o.usable(report) {
 		report.Cached = true
 		return img, report, nil
 	}
@@ -162,8 +162,11 @@ func (o Options) build(ctx context.Context, s ship.Ship, start time.Time) (image
 			return image.Image{}, Report{}, err
 		}
 	}
-	if err := c.store(ctx, o, img, b.report, b.packagesKey); err != nil && o.Logger != nil {
+	if err := c.store(ctx, img, b.report, b.packagesKey); err != nil && o.Logger != nil {
 		o.Logger.Warn("the build is not kept for the next time", "err", err) // it is none the worse
+	}
+	if b.wrote {
+		o.evict()
 	}
 	return img, b.report, nil
 }

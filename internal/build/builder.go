@@ -34,6 +34,7 @@ type builder struct {
 
 	finishPackages func(*tree.Tree) error // of packages, once other files are there; may be nil
 
+	wrote       bool   // something into the cache, besides the build itself
 	packagesKey string // Report.Key of the packages
 	ran         string // key of the step that was run last
 }

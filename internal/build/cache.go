@@ -29,14 +29,13 @@ const (
 	// with. A file that changed so short a time ago may change again
 	// without a new time.
 	tick = 20 * time.Millisecond
-	// keepBuilds is how long a build that nothing was built over is kept.
-	keepBuilds = 30 * 24 * time.Hour
 )
 
 // cache is where a ship's build is kept: in a file named by all that goes in.
 type cache struct {
+	Options
 	ship  ship.Ship
-	dir   string     // empty: nothing is kept
+	none  bool       // nothing is kept
 	host  *hostState // of the ship and its host files before the build
 	key   string     // of it and the packages; empty: not known before the build
 	start time.Time
@@ -56,9 +55,9 @@ type manifest struct {
 
 func (o Options) openCache(ctx context.Context, s ship.Ship, now time.Time) (*cache, error) {
 	if o.Cache == "" || o.volatile(ctx, s) {
-		return &cache{}, nil
+		return &cache{none: true}, nil
 	}
-	c := &cache{ship: s, dir: filepath.Join(o.Cache, "builds"), start: now}
+	c := &cache{Options: o, ship: s, start: now}
 	var err error
 	if c.host, err = o.hostState(ctx, s); err != nil {
 		return nil, err
@@ -70,10 +69,7 @@ func (o Options) openCache(ctx context.Context, s ship.Ship, now time.Time) (*ca
 }
 
 // path is the file that has the build.
-func (c *cache) path(key string) string { return filepath.Join(c.dir, digest(key)+suffix) }
-
-// suffix ends the names of the files.
-const suffix = ".build"
+func (c *cache) path(key string) string { return c.earlier().file(digest(key)) }
 
 func digest(s string) string {
 	sum := sha256.Sum256([]byte(s))
@@ -167,7 +163,7 @@ func reachesOut(text string, stages []ship.Stage) bool {
 
 // load returns the earlier build, if all that it refers to is still there.
 // One that can't be read is as none.
-func (c *cache) load() (image.Image, Report, bool) {
+func (c *cache) load(ctx context.Context) (image.Image, Report, bool) {
 	if c.key == "" {
 		return image.Image{}, Report{}, false
 	}
@@ -191,9 +187,10 @@ func (c *cache) load() (image.Image, Report, bool) {
 		m.Report.Inputs = append(m.Report.Inputs, Input{Path: e.Path, Type: e.Type, Mode: e.Mode, Digest: e.Digest, Link: e.Link})
 	}
 	img := image.Image{Name: m.Name, Guest: m.Guest, Config: m.Config}
-	if err := img.Tree.UnmarshalBinary(rest[m.Inputs:]); err != nil || !c.contentsThere(img) {
+	if err := img.Tree.UnmarshalBinary(rest[m.Inputs:]); err != nil || !c.contentsThere(ctx, img) {
 		return image.Image{}, Report{}, false
 	}
+	c.earlier().use(ctx, c.path(c.key))
 	return img, m.Report, true
 }
 
@@ -208,7 +205,7 @@ func encodeInputs(inputs []Input) ([]byte, error) {
 
 // contentsThere reports whether the host files that have an image's bytes are
 // there, and as long as they must be. Those of the ship were seen already.
-func (c *cache) contentsThere(img image.Image) bool {
+func (c *cache) contentsThere(ctx context.Context, img image.Image) bool {
 	ends := make(map[string]int64)
 	for e := range img.Tree.Unsorted() {
 		if p := e.Content.Host; p != "" && !c.host.has(p) {
@@ -216,6 +213,11 @@ func (c *cache) contentsThere(img image.Image) bool {
 		}
 	}
 	for p, end := range ends {
+		for _, s := range []stock{c.stepPacks(), c.addPacks()} {
+			if filepath.Dir(p) == s.dir {
+				s.use(ctx, p)
+			}
+		}
 		if fi, err := os.Stat(p); err != nil || fi.Size() < end {
 			return false
 		}
@@ -226,21 +228,20 @@ func (c *cache) contentsThere(img image.Image) bool {
 // store keeps a build for later, unless files changed meanwhile or so short a
 // time ago that a later change might not show. packages is the key of those
 // that it got, which may be newer than the ones that were at hand before.
-func (c *cache) store(ctx context.Context, o Options, img image.Image, r Report, packages string) error {
-	if c.dir == "" {
+func (c *cache) store(ctx context.Context, img image.Image, r Report, packages string) error {
+	if c.none {
 		return nil
 	}
 	if len(c.ship.Packages) == 0 {
 		packages = "none"
 	}
-	host, err := o.hostState(ctx, c.ship)
+	host, err := c.hostState(ctx, c.ship)
 	if err != nil || packages == "" || c.host.key() != host.key() || host.newest.After(c.start.Add(-tick)) {
 		return err
 	}
-	if err := os.MkdirAll(c.dir, 0o755); err != nil {
+	if err := os.MkdirAll(c.earlier().dir, 0o755); err != nil {
 		return fmt.Errorf("keep the build: %w", err)
 	}
-	c.sweep()
 	inputs, err := encodeInputs(r.Inputs)
 	if err != nil {
 		return fmt.Errorf("keep the build: %w", err)
@@ -259,19 +260,5 @@ func (c *cache) store(ctx context.Context, o Options, img image.Image, r Report,
 	if err := atomicfile.WriteFile(c.path(host.key()+packages), b, 0o644); err != nil {
 		return fmt.Errorf("keep the build: %w", err)
 	}
-	return nil
-}
-
-// sweep removes builds of long ago. It is a courtesy: what it can't remove,
-// the next may.
-func (c *cache) sweep() {
-	old, err := filepath.Glob(filepath.Join(c.dir, "*"))
-	if err != nil {
-		return
-	}
-	for _, p := range old {
-		if fi, err := os.Stat(p); err == nil && time.Since(fi.ModTime()) > keepBuilds {
-			_ = os.Remove(p)
-		}
-	}
+	return c.earlier().evict(keepBuilds)
 }

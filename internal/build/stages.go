@@ -128,7 +128,7 @@ func (b *builder) addAsked(ctx context.Context, ev ship.Evaluation, at string) e
 		if err := b.tree.Merge(t, false); err != nil {
 			return fmt.Errorf("%s: sets: %w", at, err)
 		}
-		b.record("sets "+strings.Join(ev.Sets, ","))
+		b.record("sets " + strings.Join(ev.Sets, ","))
 	}
 	if len(ev.Packages) == 0 {
 		return nil
@@ -140,7 +140,7 @@ func (b *builder) addAsked(ctx context.Context, ev ship.Evaluation, at string) e
 			return err
 		}
 	}
-	b.record("packages "+strings.Join(ev.Packages, " "))
+	b.record("packages " + strings.Join(ev.Packages, " "))
 	return b.runScripts(ctx)
 }
 

@@ -30,7 +30,7 @@ func (b *builder) runSteps(ctx context.Context, steps []ship.Step) error {
 			return err
 		}
 		if !done {
-			if done, err = b.loadKnown(steps[0]); err != nil {
+			if done, err = b.loadKnown(ctx, steps[0]); err != nil {
 				return err
 			}
 		}
@@ -82,11 +82,6 @@ func (b *builder) stepKey(s ship.Step) (string, error) {
 	return fmt.Sprintf("%x", h.Sum(nil)), nil
 }
 
-// stepsDir is the folder of the cache with what steps made.
-func (b *builder) stepsDir() string { return filepath.Join(b.Cache, "steps") }
-
-func (b *builder) stepFile(key string) string { return filepath.Join(b.stepsDir(), key+".pack") }
-
 // stepMeta is what a step's pack says besides its files.
 type stepMeta struct {
 	Text    string   `json:"text"`
@@ -95,7 +90,7 @@ type stepMeta struct {
 
 // loadKnown applies what the step made before, and reports whether that is
 // known.
-func (b *builder) loadKnown(s ship.Step) (bool, error) {
+func (b *builder) loadKnown(ctx context.Context, s ship.Step) (bool, error) {
 	if b.Cache == "" {
 		return false, nil
 	}
@@ -103,14 +98,16 @@ func (b *builder) loadKnown(s ship.Step) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	return b.loadStep(s, key)
+	return b.loadStep(ctx, s, key)
 }
 
 // loadStep applies what is kept for the key. A pack that can't be read is as
 // none.
-func (b *builder) loadStep(s ship.Step, key string) (bool, error) {
+func (b *builder) loadStep(ctx context.Context, s ship.Step, key string) (bool, error) {
+	file := b.stepPacks().file(key)
+	b.stepPacks().use(ctx, file)
 	var meta stepMeta
-	entries, err := pack.Read(b.stepFile(key), &meta)
+	entries, err := pack.Read(file, &meta)
 	if err != nil {
 		if !errors.Is(err, os.ErrNotExist) && b.Logger != nil {
 			b.Logger.Warn("a step is run again", "step", s.Text, "err", err)
@@ -142,13 +139,12 @@ func (b *builder) runInGuest(ctx context.Context, steps []ship.Step) error {
 	if err := b.verify(false); err != nil {
 		return err
 	}
-	if err := os.MkdirAll(b.stepsDir(), 0o755); err != nil {
+	packs := b.stepPacks()
+	if err := os.MkdirAll(packs.dir, 0o755); err != nil {
 		return fmt.Errorf("keep what steps make: %w", err)
 	}
-	if err := atomicfile.Sweep(b.stepsDir(), atomicfile.Prefix, atomicfile.Stale); err != nil {
-		return fmt.Errorf("remove what a killed build left: %w", err)
-	}
-	dir, err := os.MkdirTemp(b.stepsDir(), atomicfile.Prefix)
+	b.wrote = true
+	dir, err := os.MkdirTemp(packs.dir, atomicfile.Prefix)
 	if err != nil {
 		return fmt.Errorf("keep what steps make: %w", err)
 	}
@@ -175,11 +171,11 @@ func (b *builder) keepStep(ctx context.Context, s ship.Step, t tree.Tree) error 
 		return err
 	}
 	l := b.timed(image.Diff(&b.tree, &t))
-	if err := pack.Write(ctx, b.stepFile(key), l.Entries, stepMeta{s.Text, l.Removed}); err != nil {
+	if err := pack.Write(ctx, b.stepPacks().file(key), l.Entries, stepMeta{s.Text, l.Removed}); err != nil {
 		return fmt.Errorf("keep what %s made: %w", s.Text, err)
 	}
 	b.ran = key
-	done, err := b.loadStep(s, key)
+	done, err := b.loadStep(ctx, s, key)
 	if err == nil && !done {
 		err = errors.New("it can't be read back")
 	}
