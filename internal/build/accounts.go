@@ -7,15 +7,21 @@ import (
 	"github.com/fakecracker/fakecracker/internal/accounts"
 )
 
-// addAccounts does what packages do to accounts and to files that others
-// bring, makes the databases that NetBSD's programs look users up in, and
+// finishOfPackages does what packages do to accounts and to files that others
+// bring.
+func (b *builder) finishOfPackages(context.Context) error {
+	if b.finishPackages == nil {
+		return nil
+	}
+	if err := b.finishPackages(&b.tree); err != nil {
+		return fmt.Errorf("%s: %w", at(b.ship, "packages"), err)
+	}
+	return nil
+}
+
+// addAccounts makes the databases that NetBSD's programs look users up in, and
 // enables services.
 func (b *builder) addAccounts(ctx context.Context) error {
-	if b.finishPackages != nil {
-		if err := b.finishPackages(&b.tree); err != nil {
-			return fmt.Errorf("%s: %w", at(b.ship, "packages"), err)
-		}
-	}
 	if b.wantsSystem() {
 		db, err := accounts.Load(&b.tree)
 		if err != nil {

@@ -69,8 +69,9 @@ func (b *builder) runConf(ctx context.Context) error {
 	}{
 		{"system files", b.addSystem},
 		{"devices", b.addDevices},
-		{"packages " + strings.Join(b.ship.Packages, " "), b.addPackages},
+		{b.packagesText(), b.addPackages},
 		{"folders, programs and overlays of " + b.ship.Name, b.addOwn},
+		{b.packagesText(), b.finishOfPackages},
 		{"accounts and services", b.addAccounts},
 		{"libraries", b.addLibraries},
 	} {
@@ -88,6 +89,9 @@ func (b *builder) runConf(ctx context.Context) error {
 	}
 	return b.runSteps(ctx, b.hookSteps())
 }
+
+// packagesText names the layers of packages.
+func (b *builder) packagesText() string { return "packages " + strings.Join(b.ship.Packages, " ") }
 
 // addOwn adds what the ship itself brings.
 func (b *builder) addOwn(ctx context.Context) error {

@@ -135,12 +135,12 @@ func (b *builder) addAsked(ctx context.Context, ev ship.Evaluation, at string) e
 	}
 	b.tree.Watch()
 	b.ship.Packages, b.fromSets = ev.Packages, slices.Concat(b.fromSets, ev.Sets)
-	for _, do := range []func(context.Context) error{b.addPackages, b.addAccounts, b.addLibraries} {
+	for _, do := range []func(context.Context) error{b.addPackages, b.finishOfPackages, b.addAccounts, b.addLibraries} {
 		if err := do(ctx); err != nil {
 			return err
 		}
 	}
-	b.record("packages " + strings.Join(ev.Packages, " "))
+	b.record(b.packagesText())
 	return b.runScripts(ctx)
 }
 

@@ -1,6 +1,7 @@
 package build
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -145,15 +146,23 @@ func (b *builder) wantSystem(ctx context.Context, g *tree.Gatherer) error {
 		}
 	}
 	if forSailor(b.ship) {
-		if err := addThose(ctx, g, sailorBins, "every ship of sailor's"); err != nil {
+		if err := addThose(ctx, g, sailorBins, b.sailorWhy()); err != nil {
 			return err
 		}
 	}
-	if len(b.ship.Services) > 0 || forSailor(b.ship) || len(b.ship.Packages) > 0 {
-		return addThose(ctx, g, commonFiles, "every ship with accounts or services")
+	for _, v := range []struct {
+		name string
+		need bool
+	}{{"services", len(b.ship.Services) > 0}, {"packages", len(b.ship.Packages) > 0}, {"shippath", forSailor(b.ship)}} {
+		if v.need {
+			return addThose(ctx, g, commonFiles, b.because(v.name)+" (accounts and services)")
+		}
 	}
 	return nil
 }
+
+// sailorWhy is the Entry.Why of what sailor puts into every ship.
+func (b *builder) sailorWhy() string { return b.because("shippath") + " (every ship of sailor's)" }
 
 // addThose asks for those of the paths that are there.
 func addThose(ctx context.Context, g *tree.Gatherer, paths []string, why string) error {
@@ -171,7 +180,7 @@ func (b *builder) addDevices(ctx context.Context) error {
 	if b.Guest.OS != "netbsd" || !forSailor(b.ship) {
 		return nil
 	}
-	if err := makedev.Add(&b.tree, b.Guest.Arch, []string{"std"}, b.time(), why); err != nil {
+	if err := makedev.Add(&b.tree, b.Guest.Arch, []string{"std"}, b.time(), b.sailorWhy()); err != nil {
 		return err
 	}
 	g, err := b.gatherer(ctx)
@@ -187,7 +196,7 @@ func (b *builder) addDevices(ctx context.Context) error {
 	}
 	for _, p := range []string{"/dev/MAKEDEV", "/etc/MAKEDEV"} {
 		e := found[0]
-		e.Path, e.Why = p, "every ship of sailor's"
+		e.Path, e.Why = p, b.sailorWhy()
 		if err := b.tree.Put(e); err != nil {
 			return err
 		}
@@ -206,8 +215,14 @@ func (b *builder) addLibraries(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", b.systemAt(), err)
 	}
+	// First what files show that they need: that says more than what their
+	// packages do.
+	if err := g.Close(ctx); err != nil {
+		return err
+	}
+	says := b.buildInfos()
 	for _, r := range b.required {
-		err := g.Add(ctx, r.Path, "needed by package "+r.Package)
+		err := g.Add(ctx, r.Path, "needed by "+cmp.Or(says[r.Package], "package "+r.Package))
 		if errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("%s: package %s requires %s, which %s doesn't have", at(b.ship, "packages"), r.Package, r.Path, g.Catalog)
 		}
@@ -233,6 +248,21 @@ func (b *builder) addLibraries(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// buildInfos returns where pkgsrc's packages say what they require of the
+// system, by their names with versions.
+func (b *builder) buildInfos() map[string]string {
+	all := make(map[string]string)
+	if len(b.required) == 0 {
+		return all
+	}
+	for e := range b.tree.Unsorted() {
+		if dir, ok := strings.CutSuffix(e.Path, "/+BUILD_INFO"); ok {
+			all[path.Base(dir)] = e.Path
+		}
+	}
+	return all
 }
 
 // maxHintRounds is more than any system needs.
