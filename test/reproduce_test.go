@@ -95,10 +95,13 @@ WORKDIR /srv/new
 	},
 }
 
-// ownProgram is this test's own program, where other users find it, by the
-// name under which it is the product.
+// ownProgram is the product where other users find it: as scripts/test built
+// it, else this test's own program under the product's name.
 func ownProgram(t *testing.T) string {
 	t.Helper()
+	if dir := os.Getenv("FAKECRACKER_TEST_PROBES"); dir != "" {
+		return filepath.Join(dir, "fakecracker")
+	}
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
