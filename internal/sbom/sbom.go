@@ -116,11 +116,24 @@ func (w *writer) image() {
 
 // inherit adds the packages that came with a base, which has the ID id.
 func (w *writer) inherit(b Base, id string) {
+	ids := map[string]string{}
 	for _, p := range b.Packages {
 		if slices.ContainsFunc(w.subject.Packages, func(own source.Package) bool { return own.Name == p.Name }) {
 			continue // it was installed over it
 		}
-		w.relate(id, "CONTAINS", w.contain(ofPackage(p, w.kind()), w.kind()))
+		ids[p.Name] = w.contain(ofPackage(p, w.kind()), w.kind())
+		w.relate(id, "CONTAINS", ids[p.Name])
+	}
+	w.dependencies(b.Packages, ids)
+}
+
+// dependencies relates packages, whose IDs are known by name, to the one that
+// each is there for.
+func (w *writer) dependencies(packages []source.Package, ids map[string]string) {
+	for _, p := range packages {
+		if by, needed := ids[p.For], ids[p.Name]; by != "" && needed != "" {
+			w.relate(by, "DEPENDS_ON", needed)
+		}
 	}
 }
 
@@ -139,11 +152,7 @@ func (w *writer) packages() {
 	for _, p := range w.subject.Packages {
 		ids[p.Name] = w.contain(ofPackage(p, kind), kind)
 	}
-	for _, p := range w.subject.Packages {
-		if by := ids[p.For]; by != "" {
-			w.relate(by, "DEPENDS_ON", ids[p.Name])
-		}
-	}
+	w.dependencies(w.subject.Packages, ids)
 	for _, p := range w.subject.Sets {
 		set := ofPackage(p, "generic")
 		set.Supplier = "Organization: The NetBSD Foundation"

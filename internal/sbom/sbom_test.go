@@ -47,7 +47,7 @@ func sample(t *testing.T) Subject {
 			{Name: "nginx", Version: "1.26.2nb1", Arch: "i386", Digest: d1, URL: "http://localhost/nginx.tgz", License: "2-clause-bsd", Homepage: "https://nginx.org/"},
 			{Name: "pcre2", Version: "10.44", License: "modified-bsd AND own-words", For: "nginx"},
 		},
-		Bases:   []Base{{"tools:1", d1, []source.Package{{Name: "curl", Version: "8.10.1"}, {Name: "nginx", Version: "1.24.0"}}}},
+		Bases:   []Base{{"tools:1", d1, []source.Package{{Name: "curl", Version: "8.10.1"}, {Name: "nghttp2", Version: "1.63", For: "curl"}, {Name: "nginx", Version: "1.24.0"}}}},
 		Made:    map[string]string{"/srv/made": "ls > /srv/made", "/etc/rc": "echo", "/gone": "rm /gone"},
 		Fetched: []Fetched{{"http://localhost/a/x.tar", d1}},
 		Own:     []string{own.Digest},
