@@ -32,17 +32,10 @@ func (b *builder) addAddress(ctx context.Context, c copying, addr string) error 
 		}
 		name = path.Base(c.Dest)
 	}
-	var e tree.Entry
-	b.progress("fetch " + addr)
-	err = b.Fetch.File(ctx, addr, c.Checksum, func(file string) error {
-		var err error
-		e, err = b.keepFile(ctx, file, name)
-		return err
-	})
+	e, err := b.fetchFile(ctx, addr, c.Checksum, name)
 	if err != nil {
 		return err
 	}
-	b.report.Fetched = append(b.report.Fetched, Fetched{addr, e.Digest})
 	e.Path = c.target(name)
 	var part tree.Tree
 	if err := c.put(&part, e); err != nil {
@@ -50,6 +43,53 @@ func (b *builder) addAddress(ctx context.Context, c copying, addr string) error 
 	}
 	return b.mergeCopy(c, part)
 }
+
+// fetchFile gets the file at the address, once in a build, or takes the one of
+// an earlier build that has the digest.
+func (b *builder) fetchFile(ctx context.Context, addr, digest, name string) (tree.Entry, error) {
+	from := addr + " " + digest
+	if e, ok := b.fetched[from]; ok {
+		return e, nil
+	}
+	e, ok := b.keptFile(ctx, digest)
+	if !ok {
+		b.progress("fetch " + addr)
+		err := b.Fetch.File(ctx, addr, digest, func(file string) error {
+			var err error
+			e, err = b.keepFile(ctx, file, name)
+			return err
+		})
+		if err != nil {
+			return e, err
+		}
+	}
+	if b.fetched == nil {
+		b.fetched = make(map[string]tree.Entry)
+	}
+	b.fetched[from] = e
+	b.report.Fetched = append(b.report.Fetched, Fetched{addr, e.Digest})
+	return e, nil
+}
+
+// keptFile returns the file of the digest that an earlier build got.
+func (b *builder) keptFile(ctx context.Context, digest string) (tree.Entry, bool) {
+	hex, ok := strings.CutPrefix(digest, "sha256:")
+	if !ok {
+		return tree.Entry{}, false
+	}
+	file := b.addPacks().file(filePack(hex))
+	b.addPacks().use(ctx, file)
+	entries, err := pack.Read(file, nil)
+	if err != nil || len(entries) != 1 || entries[0].Digest != digest {
+		return tree.Entry{}, false // it is got anew
+	}
+	e := entries[0]
+	e.ModTime = b.time()
+	return e, true
+}
+
+// filePack names the pack of one file by its SHA-256.
+func filePack(hex string) string { return hex + "-file" }
 
 // keepFile keeps the bytes of a host file in the cache, and returns an entry
 // of the name for them, with the mode that ADD gives to what it fetched.
@@ -59,7 +99,7 @@ func (b *builder) keepFile(ctx context.Context, host, name string) (tree.Entry, 
 		return e, err
 	}
 	e.ModTime = b.time()
-	entries, err := b.keep(ctx, strings.TrimPrefix(e.Digest, "sha256:")+"-file", func(w *pack.Writer) error {
+	entries, err := b.keep(ctx, filePack(strings.TrimPrefix(e.Digest, "sha256:")), func(w *pack.Writer) error {
 		f, err := e.Open()
 		if err != nil {
 			return err
@@ -177,5 +217,17 @@ func readTar(ctx context.Context, e tree.Entry, add func(tree.Entry, io.Reader) 
 			err = cerr // else it says the same again
 		}
 	}()
-	return archive.ReadTar(ctx, r, archive.Limits{}, add)
+	return archive.ReadTar(ctx, r, addLimits(e.Size), add)
+}
+
+// addLimits bounds what an archive of so many bytes may unpack to. gzip makes
+// a thousandth of what it is given at the best; who has more zeros than that
+// can unpack them in a step.
+func addLimits(size int64) archive.Limits {
+	const (
+		little  = 1 << 30 // bytes that any archive may have in it
+		ratio   = 1024
+		entries = 1 << 20 // each takes memory
+	)
+	return archive.Limits{Bytes: max(little, ratio*size), Entries: entries}
 }

@@ -34,9 +34,10 @@ type builder struct {
 
 	finishPackages func(*tree.Tree) error // of packages, once other files are there; may be nil
 
-	wrote       bool   // something into the cache, besides the build itself
-	packagesKey string // Report.Key of the packages
-	ran         string // key of the step that was run last
+	fetched     map[string]tree.Entry // by address and the digest that was asked for
+	wrote       bool                  // something into the cache, besides the build itself
+	packagesKey string                // Report.Key of the packages
+	ran         string                // key of the step that was run last
 }
 
 // run makes the image, and looks at whether it can start.

@@ -386,7 +386,7 @@ func (c *copying) putLink(out *tree.Tree, e tree.Entry, moved map[string]string)
 	}
 	file, err := c.from.Lookup(e.Link)
 	if err != nil {
-		return err
+		return fmt.Errorf("%s is another name of %w", e.Path, err)
 	}
 	moved[e.Link] = e.Path
 	file.Path = e.Path
