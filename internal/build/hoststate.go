@@ -13,6 +13,7 @@ import (
 	"runtime"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
@@ -34,7 +35,11 @@ func (s *hostState) key() string { return hex.EncodeToString(s.hash.Sum(nil)) }
 
 // has reports whether the file is among those that were looked at.
 func (s *hostState) has(host string) bool {
-	_, ok := slices.BinarySearch(s.files[filepath.Dir(host)], filepath.Base(host))
+	at := strings.LastIndexByte(host, filepath.Separator)
+	if at < 0 {
+		return false
+	}
+	_, ok := slices.BinarySearch(s.files[host[:at]], host[at+1:])
 	return ok
 }
 
