@@ -121,15 +121,21 @@ func TestSystemFiles(t *testing.T) {
 		{"also", nil, func(s *ship.Ship) { s.Also = []string{"/usr/lib/libssl.so.*"} }, "/usr/lib/libssl.so.15"},
 		{"a script's interpreter", []string{"bin/go=#!/bin/sh -e\n"}, func(s *ship.Ship) { s.Also = []string{"/bin/cat"} }, "/bin/cat " + closed},
 		{
-			"what pam.d names", []string{"etc/pam.d/web=auth required pam_unix.so\n"}, func(s *ship.Ship) { s.Also = []string{"/bin/cat"} },
+			"what pam.d names",
+			[]string{"etc/pam.d/web=auth required pam_unix.so\n"},
+			func(s *ship.Ship) { s.Also = []string{"/bin/cat"} },
 			"/bin/cat /lib/libcrypt.so.1 /libexec/ld.elf_so /usr/lib/security/pam_unix.so.4",
 		},
 		{
-			"what nsswitch.conf names", []string{"etc/nsswitch.conf=hosts: files dns\n"}, func(s *ship.Ship) { s.Also = []string{"/bin/cat"} },
+			"what nsswitch.conf names",
+			[]string{"etc/nsswitch.conf=hosts: files dns\n"},
+			func(s *ship.Ship) { s.Also = []string{"/bin/cat"} },
 			"/bin/cat /usr/lib/nss_dns.so.0",
 		},
 		{
-			"what nginx loads", []string{"PREFIX/etc/nginx/nginx.conf=load_module /usr/lib/libssl.so.15;\n"}, func(s *ship.Ship) { s.Also = []string{"/bin/cat"} },
+			"what nginx loads",
+			[]string{"PREFIX/etc/nginx/nginx.conf=load_module /usr/lib/libssl.so.15;\n"},
+			func(s *ship.Ship) { s.Also = []string{"/bin/cat"} },
 			"/bin/cat /usr/lib/libssl.so.15",
 		},
 		{

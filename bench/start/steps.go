@@ -1,14 +1,7 @@
-// Steps measures what further steps of a build cost where there are many files
-// already: a build with one step that needs no guest beside one with many, and
-// one of what has not changed, in turns.
-//
-//	go run ./bench/steps [-n 7] [-files 70000] [-steps 30] FAKECRACKER
 package main
 
 import (
-	"flag"
 	"fmt"
-	"log"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,22 +11,10 @@ import (
 	"github.com/fakecracker/fakecracker/bench/samples"
 )
 
-func main() {
-	log.SetFlags(0)
-	log.SetPrefix("bench/steps: ")
-	rounds := flag.Int("n", 7, "runs of each side")
-	files := flag.Int("files", 70000, "files that the first step copies")
-	steps := flag.Int("steps", 30, "steps of the longer build")
-	flag.Parse()
-	if flag.NArg() != 1 || *rounds < 1 || *files < 1 || *steps < 2 {
-		log.Fatal("usage: steps [-n N] [-files N] [-steps N] FAKECRACKER")
-	}
-	if err := compare(flag.Arg(0), *rounds, *files, *steps); err != nil {
-		log.Fatal(err)
-	}
-}
-
-func compare(command string, rounds, files, steps int) error {
+// compareSteps measures what further steps of a build cost where there are many
+// files already: a build with one step that needs no guest beside one with many,
+// and one of what has not changed, in turns.
+func compareSteps(command string, rounds, files, steps int) error {
 	dir, err := os.MkdirTemp("", "steps")
 	if err != nil {
 		return err
