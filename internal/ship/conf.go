@@ -34,7 +34,9 @@ type conf struct {
 func loadConf(ctx context.Context, path string, src []byte, o Options) (Ship, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, evalTime, errTooLong)
 	defer cancel()
-	c, err := evaluate(ctx, path, src, o, o.Guest)
+	dir := filepath.Dir(path)
+	read := newRecord(path, src, dir, filepath.Join(dir, ".."), ".")
+	c, err := evaluate(ctx, path, src, o, o.Guest, read)
 	if err != nil {
 		return Ship{}, err
 	}
@@ -44,12 +46,14 @@ func loadConf(ctx context.Context, path string, src []byte, o Options) (Ship, er
 	}
 	guest := override(own, o.Guest)
 	if guest != o.Guest {
-		if c, err = evaluate(ctx, path, src, o, guest); err != nil {
+		if c, err = evaluate(ctx, path, src, o, guest, read); err != nil {
 			return Ship{}, err
 		}
 	}
 	c.guest = guest
-	return c.ship(o)
+	s, err := c.ship(o)
+	s.Source = read.digest()
+	return s, err
 }
 
 // override returns g with what is said in by.
@@ -63,7 +67,7 @@ func override(g, by image.Guest) image.Guest {
 	return g
 }
 
-func evaluate(ctx context.Context, path string, src []byte, o Options, g image.Guest) (*conf, error) {
+func evaluate(ctx context.Context, path string, src []byte, o Options, g image.Guest, read *record) (*conf, error) {
 	c := &conf{
 		file: path, dir: filepath.Dir(path), lines: make(map[string]int),
 		vars: make(map[string]string), used: make(map[string]bool),
@@ -91,7 +95,7 @@ func evaluate(ctx context.Context, path string, src []byte, o Options, g image.G
 	if err != nil {
 		return nil, err
 	}
-	s.used = c.used
+	s.used, s.read = c.used, read
 	if err := c.runAll(ctx, s, src, f); err != nil {
 		return nil, err
 	}

@@ -55,6 +55,7 @@ func loadDockerfile(ctx context.Context, path, dir string, src []byte, o Options
 	}
 	d := &definition{file: path, asked: o.Guest, build: o.BuildArgs, used: make(map[string]bool), smol: isSmol(path, src)}
 	r := reader{smol: d.smol, file: path, roots: []string{filepath.Dir(path), dir}}
+	r.record = newRecord(path, src, r.roots...)
 	nodes, err := r.read(ctx, path, "", src)
 	if err != nil {
 		return Ship{}, err
@@ -69,9 +70,10 @@ func loadDockerfile(ctx context.Context, path, dir string, src []byte, o Options
 		return Ship{}, err
 	}
 	s := Ship{File: path, Dir: filepath.Dir(path), Context: dir, Stages: stages}
-	if s.Ignore, err = readIgnore(path, dir); err != nil {
+	if s.Ignore, err = readIgnore(path, dir, r.record); err != nil {
 		return Ship{}, err
 	}
+	s.Source = r.record.digest()
 	if err := d.preview(&s); err != nil {
 		return Ship{}, err
 	}

@@ -104,6 +104,7 @@ func (s *shell) open(ctx context.Context, path string, flag int, _ os.FileMode) 
 	if err != nil {
 		return nil, &os.PathError{Op: "open", Path: path, Err: err}
 	}
+	s.read.add(real, b)
 	return readOnly{bytes.NewReader(b[:min(len(b), maxFile)])}, nil
 }
 

@@ -14,7 +14,7 @@ import (
 // readIgnore returns the patterns of the .dockerignore that goes with a
 // definition: the one with the definition's name before it, else that of the
 // build context.
-func readIgnore(definition, context string) ([]string, error) {
+func readIgnore(definition, context string, read *record) ([]string, error) {
 	for _, path := range []string{definition + ".dockerignore", filepath.Join(context, ".dockerignore")} {
 		src, err := readHead(path)
 		if errors.Is(err, fs.ErrNotExist) {
@@ -29,6 +29,7 @@ func readIgnore(definition, context string) ([]string, error) {
 		if err != nil {
 			return nil, fmt.Errorf("read %s: %w", path, err)
 		}
+		read.add(path, src)
 		patterns, err := ignorefile.ReadAll(bytes.NewReader(src))
 		if err == nil {
 			_, err = patternmatcher.New(patterns)

@@ -116,10 +116,11 @@ type reader struct {
 	smol  bool   // smolBSD's rules hold
 	roots []string
 
-	open  []string // the files that are being read, in full, each including the next
-	count int      // files
-	bytes int      // of all of them
-	notes []string
+	record *record  // of what is read
+	open   []string // the files that are being read, in full, each including the next
+	count  int      // files
+	bytes  int      // of all of them
+	notes  []string
 }
 
 // read returns the instructions of the file at path, whose text is src, and
@@ -206,6 +207,7 @@ func (r *reader) include(ctx context.Context, from string, in Instruction) ([]In
 	if err != nil {
 		return nil, fmt.Errorf("INCLUDE %s: %w", name, err)
 	}
+	r.record.add(path, src)
 	return r.read(ctx, path, path, src)
 }
 
@@ -244,16 +246,11 @@ func (r *reader) inside(path string) error {
 // below checks that a path that exists is below one of the folders, after
 // links are followed.
 func below(path string, folders ...string) error {
-	real, err := realPath(path)
-	if err != nil {
+	if _, err := realPath(path); err != nil {
 		return err
 	}
 	for _, folder := range folders {
-		root, err := realPath(folder)
-		if err != nil {
-			continue
-		}
-		if rel, err := filepath.Rel(root, real); err == nil && filepath.IsLocal(rel) {
+		if _, ok := relative(folder, path); ok {
 			return nil
 		}
 	}

@@ -41,6 +41,7 @@ type shell struct {
 
 	runner *interp.Runner
 	used   map[string]bool // variables that included files read
+	read   *record         // of what is read
 	line   int             // of the statement of the definition that runs
 	inside string          // the file that it includes
 
@@ -230,6 +231,7 @@ func (s *shell) include(ctx context.Context, args []string) ([]string, error) {
 		return nil, fmt.Errorf("%s: include %s: %w", at, args[1], err)
 	}
 	reads(f, s.used)
+	s.read.add(path, b)
 	s.inside, s.included, s.text = args[1], path, s.guarded(b, f)
 	return append([]string{args[0], path}, args[2:]...), nil
 }

@@ -8,10 +8,20 @@ import "github.com/fakecracker/fakecracker/internal/image"
 // A Ship says what a guest's root holds and what runs in it, as its author
 // wrote it. Names are not resolved yet: packages may not exist.
 type Ship struct {
-	Name  string      `json:"name"`
-	File  string      `json:"file,omitempty"` // the definition, as the user named it
-	Dir   string      `json:"dir,omitempty"`  // the folder that relative paths start from
-	Guest image.Guest `json:"guest"`          // empty fields: whatever the user asks for
+	Name string `json:"name"`
+	File string `json:"file,omitempty"` // the definition, as the user named it
+	Dir  string `json:"dir,omitempty"`  // the folder that relative paths start from
+	// Source identifies what was read to make the ship, as "sha256:…": the
+	// raw bytes of the definition and of each file that it included or read
+	// (INCLUDE, the shell's . and <, .dockerignore), under names relative to
+	// its folder, so that it is the same on any machine. Two ships that are
+	// alike but for this can differ in what the other fields don't hold, such
+	// as the text of a heredoc. It is empty for a ship of a single program,
+	// and doesn't cover what programs of the host read
+	// (Options.AllowHostCommands).
+	Source string `json:"source,omitempty"`
+
+	Guest image.Guest `json:"guest"` // empty fields: whatever the user asks for
 
 	ShipPath string   `json:"shippath,omitempty"` // where sailor would have built it; noted, never written to
 	Packages []string `json:"packages,omitempty"`
