@@ -53,6 +53,9 @@ type Options struct {
 	// Keep stores the image that was made, and returns its ID, which a later
 	// build that finds this one reports again. Nil: images aren't stored.
 	Keep func(ctx context.Context, img image.Image, r Report) (string, error)
+	// Stored reports whether the image that Keep returned this ID of is still
+	// there. Nil: it is.
+	Stored func(id string) bool
 	// Fresh makes the image even where an earlier build is at hand.
 	Fresh bool
 
@@ -173,7 +176,7 @@ func (o Options) build(ctx context.Context, s ship.Ship, start time.Time) (image
 
 // usable reports whether an earlier build is what this one would make.
 func (o Options) usable(r Report) bool {
-	if o.Fresh || o.Keep != nil && r.ID == "" {
+	if o.Fresh || o.Keep != nil && (r.ID == "" || o.Stored != nil && !o.Stored(r.ID)) {
 		return false
 	}
 	return o.Verify == nil || o.Verify(r, true) == nil

@@ -249,7 +249,7 @@ func TestBuildRefuses(t *testing.T) {
 		{"folder as program", netbsd, func(s *ship.Ship) { s.Programs[0].Host = dir }, "not a regular file"},
 		{"another system's overlay", netbsd, func(s *ship.Ship) { s.Overlays = []ship.Overlay{{Dir: at("bad")}} }, "/bin/x is a program for linux/amd64, the guest is netbsd/i386"},
 		{"no overlay", netbsd, func(s *ship.Ship) { s.Overlays = []ship.Overlay{{Dir: at("none")}} }, "no such file"},
-		{"unknown command", netbsd, func(s *ship.Ship) { s.Config.Cmd = []string{"nginx"} }, "ship.conf:6: cmd: nginx: none of the folders of programs has it"},
+		{"unknown command", netbsd, func(s *ship.Ship) { s.Config.Cmd = []string{"nginx"} }, "ship.conf:6: cmd: nginx: none of the folders of PATH has it"},
 		{"command that is not there", netbsd, func(s *ship.Ship) { s.Config.Cmd = []string{"/bin/nginx"} }, "ship.conf:6: cmd: /bin/nginx: it is not in the image"},
 		{"user", netbsd, func(s *ship.Ship) { s.Config.User = "web:80" }, `user "web" is not in the image's /etc/passwd`},
 		{"no source of packages", linux, func(s *ship.Ship) { s.Packages, s.Programs = []string{"x"}, nil }, "ship.conf:4: there is no source of packages"},

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -338,7 +339,9 @@ const prefixDir = "/PREFIX"
 func (b *builder) addOverlays(ctx context.Context) error {
 	for _, o := range b.ship.Overlays {
 		b.progress("copy " + o.Dir)
-		all, err := tree.FromDir(ctx, o.Dir, tree.DirOptions{Why: "overlay " + b.relative(o.Dir)})
+		all, err := tree.FromDir(ctx, o.Dir, tree.DirOptions{Why: "overlay " + b.relative(o.Dir), Odd: func(rel string, mode fs.FileMode) {
+			b.noteOdd(filepath.Join(o.Dir, filepath.FromSlash(rel)), mode)
+		}})
 		if err != nil {
 			if ctx.Err() != nil {
 				return ctx.Err()

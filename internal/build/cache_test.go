@@ -102,6 +102,27 @@ func TestCache(t *testing.T) {
 	}
 }
 
+// TestCacheOfRemovedImage has the image removed that an earlier build made.
+func TestCacheOfRemovedImage(t *testing.T) {
+	s, _ := web(t)
+	kept := make(map[string]bool)
+	o := Options{
+		Guest: netbsd, Cache: t.TempDir(), Stored: func(id string) bool { return kept[id] },
+		Keep: func(context.Context, image.Image, Report) (string, error) {
+			kept["id"] = true
+			return "id", nil
+		},
+	}
+	for i, cached := range []bool{false, true, false, true} {
+		if i == 2 {
+			delete(kept, "id")
+		}
+		if _, r, err := Build(t.Context(), s, o); err != nil || r.Cached != cached || !kept[r.ID] {
+			t.Errorf("build %d: cached %t, ID %q, %v; want cached %t", i, r.Cached, r.ID, err, cached)
+		}
+	}
+}
+
 // TestCacheOfFreshFiles builds from a file that may change again without
 // getting another time.
 func TestCacheOfFreshFiles(t *testing.T) {

@@ -80,8 +80,7 @@ func (b *builder) findCmd() (string, error) {
 	if len(cmd) == 0 {
 		return "", nil
 	}
-	dirs := []string{"/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin", "/usr/pkg/sbin", "/usr/pkg/bin"}
-	where := "none of the folders of programs has it"
+	dirs, where := b.searchPath(), "none of the folders of PATH has it"
 	if strings.Contains(cmd[0], "/") {
 		dir := path.Dir(cmd[0])
 		if !path.IsAbs(dir) {
@@ -99,7 +98,23 @@ func (b *builder) findCmd() (string, error) {
 		}
 		return e.Path, nil
 	}
+	if len(b.ship.Stages) > 0 { // such an image may be for others to build on
+		b.note("the command %s can't start: %s", cmd[0], where)
+		return "", nil
+	}
 	return "", fmt.Errorf("%s: cmd: %s: %s; add its package, a program or an overlay", at(b.ship, "cmd"), cmd[0], where)
+}
+
+// searchPath is where the guest will look for programs: what the image's
+// environment says, or the agent's own PATH.
+func (b *builder) searchPath() []string {
+	list := "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/usr/pkg/sbin:/usr/pkg/bin"
+	for _, kv := range b.config.Env {
+		if value, ok := strings.CutPrefix(kv, "PATH="); ok {
+			list = value
+		}
+	}
+	return strings.Split(list, ":")
 }
 
 // checkScripts finds scripts whose interpreter is not there: an error for

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -83,6 +84,9 @@ func (r *contextReader) add(ctx context.Context, host string) error {
 		return err
 	}
 	rel = filepath.ToSlash(rel)
+	if rel != "." && r.ignored.skip(rel, true) {
+		return nil // wherever it leads, if anywhere
+	}
 	real, realRel, err := r.inside(host)
 	if err != nil {
 		return err
@@ -102,12 +106,31 @@ func (r *contextReader) add(ctx context.Context, host string) error {
 	if fi.IsDir() {
 		return r.addFolder(ctx, host, real, rel, fi)
 	}
+	if !fi.Mode().IsRegular() {
+		r.noteOdd(host, fi.Mode())
+		return nil
+	}
 	e, err := tree.FromFile(real, path.Join("/", rel), tree.ModeOf(fi.Mode()), "")
 	if err != nil {
 		return err
 	}
 	r.noteInput(host, &e)
 	return r.all.Put(e)
+}
+
+// noteOdd tells of a host file that no image can have.
+func (b *builder) noteOdd(host string, mode fs.FileMode) {
+	b.note("%s is left out: it is %s", b.relative(host), oddName(mode))
+}
+
+func oddName(mode fs.FileMode) string {
+	switch {
+	case mode&fs.ModeSocket != 0:
+		return "a socket"
+	case mode&fs.ModeNamedPipe != 0:
+		return "a FIFO"
+	}
+	return "a device of the host"
 }
 
 // inside returns where host leads to, and where in the context that is.
@@ -148,7 +171,7 @@ func (r *contextReader) addFolder(ctx context.Context, host, real, rel string, f
 	t, err := tree.FromDir(ctx, real, tree.DirOptions{At: at, Skip: func(below string, isDir bool) bool {
 		p := path.Join(rel, below)
 		return r.ignored.skip(p, isDir) || r.exclude.skip(below, isDir) || !isDir && r.only.pm != nil && !r.only.out(p)
-	}})
+	}, Odd: func(below string, mode fs.FileMode) { r.noteOdd(filepath.Join(host, filepath.FromSlash(below)), mode) }})
 	if err != nil {
 		return err
 	}
@@ -187,8 +210,12 @@ func (b *builder) missing(c copying, source string) error {
 		return fmt.Errorf("%s is not in %s", source, c.what)
 	}
 	rel := strings.TrimPrefix(path.Join("/", filepath.ToSlash(source)), "/")
-	if _, err := os.Lstat(filepath.Join(b.ship.Context, filepath.FromSlash(rel))); err != nil {
+	fi, err := os.Lstat(filepath.Join(b.ship.Context, filepath.FromSlash(rel)))
+	switch {
+	case err != nil:
 		return fmt.Errorf("%s is not in the build context %s, which sources are looked for in", source, b.ship.Context)
+	case fi.Mode().Type()&^(fs.ModeDir|fs.ModeSymlink) != 0:
+		return fmt.Errorf("%s is %s, which an image can't have", source, oddName(fi.Mode()))
 	}
 	if c.leftOut("/" + rel) {
 		return fmt.Errorf("%s is left out by --exclude", source)

@@ -257,6 +257,7 @@ func (c *copying) match(pattern string) ([]string, error) {
 	var all []string
 	for _, e := range c.from.All() {
 		ok, err := path.Match(p, e.Path)
+		ok = ok && e.Path != "/" // which "/*" names too
 		if err != nil {
 			return nil, fmt.Errorf("pattern %s: %w", pattern, err)
 		}
@@ -278,6 +279,9 @@ func (c *copying) target(name string) string {
 	dest := path.Clean(c.Dest)
 	if strings.HasSuffix(c.Dest, "/") || c.isFolder(dest) {
 		return path.Join(dest, path.Base(name))
+	}
+	if real, err := c.to.Resolve(dest); err == nil {
+		return real // a link that is the target itself is written through
 	}
 	return dest
 }

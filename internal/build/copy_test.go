@@ -222,7 +222,10 @@ func TestCopyLinks(t *testing.T) {
 		{"several names, one of them", "COPY one /x", []string{"/x 0644 0:0 F"}},
 		{"of a stage", "COPY d /x\nFROM scratch\nCOPY --from=0 /x/l* /x/second /y/", []string{"/y/ 0755 0:0", "/y/link 0644 0:0 F", "/y/second 0644 0:0 F"}},
 		{"to a link of the image", "COPY d /x\nCOPY <<new /x/link\nnew.\nnew\nCOPY d/file /x/second/../z", []string{
-			"/x/ 0755 0:0", "/x/away -> /etc/passwd", "/x/file 0644 0:0 F", "/x/link 0644 0:0 new.\n", "/x/second => /x/file", "/x/z 0644 0:0 F",
+			"/x/ 0755 0:0", "/x/away -> /etc/passwd", "/x/file 0644 0:0 new.\n", "/x/link -> file", "/x/second 0644 0:0 F", "/x/z 0644 0:0 F",
+		}},
+		{"over a link that is in the folder", "COPY d/link /x/\nCOPY --exclude=[fas]* d /y\nCOPY dir/second /y/link/\nCOPY d/second /y/", []string{
+			"/x/ 0755 0:0", "/x/link 0644 0:0 F", "/y/ 0755 0:0", "/y/file/ 0755 0:0", "/y/file/second 0644 0:0 F", "/y/link -> file", "/y/second 0644 0:0 F",
 		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

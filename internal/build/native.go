@@ -205,6 +205,9 @@ func (n *native) open(_ context.Context, name string, flag int, _ os.FileMode) (
 	if err != nil {
 		return nil, err
 	}
+	if p == "/" {
+		return nil, fmt.Errorf("cannot create %s: it is a %s", name, tree.Dir)
+	}
 	if up, err := n.tree.Lookup(path.Dir(p)); path.Dir(p) != "/" && (err != nil || up.Type != tree.Dir) {
 		return nil, fmt.Errorf("cannot create %s: there is no folder %s", name, path.Dir(p))
 	}

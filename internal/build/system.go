@@ -268,33 +268,6 @@ func (b *builder) buildInfos() map[string]string {
 // maxHintRounds is more than any system needs.
 const maxHintRounds = 8
 
-// enableServices appends <name>=YES to rc.conf for each service.
-func (b *builder) enableServices(context.Context) error {
-	if len(b.ship.Services) == 0 {
-		return nil
-	}
-	const rcConf = "/etc/rc.conf"
-	text, err := b.tree.ReadFile(rcConf, 1<<20)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	if len(text) > 0 && text[len(text)-1] != '\n' {
-		text = append(text, '\n')
-	}
-	for _, s := range b.ship.Services {
-		if _, err := b.tree.Lookup(path.Join("/etc/rc.d", s)); err != nil {
-			return fmt.Errorf("%s: services: there is no /etc/rc.d/%s: add it to shipbins, or the package that brings it", at(b.ship, "services"), s)
-		}
-		text = append(text, (s + "=YES\n")...)
-	}
-	e := tree.NewFile(rcConf, 0o644, text, b.time(), b.because("services"))
-	if old, err := b.tree.Lookup(rcConf); err == nil {
-		e.Path = old.Path
-		return b.tree.Rewrite(e)
-	}
-	return b.tree.Put(e)
-}
-
 // prune takes out what people read and compilers use, and tells how much.
 func (b *builder) prune(context.Context) error {
 	if !b.ship.Prune && !b.Prune {

@@ -18,6 +18,9 @@ type DirOptions struct {
 	// Skip leaves out what it returns true for, by its path below dir
 	// ("a/b"); of a folder all that is in it. Nil: nothing.
 	Skip func(rel string, isDir bool) bool
+	// Odd is told of each device, socket and FIFO, by its path below dir, and
+	// leaves it out. Nil: they are errors.
+	Odd func(rel string, mode fs.FileMode)
 }
 
 // FromDir returns the files below the host folder dir, with the digests of
@@ -80,12 +83,19 @@ func (w *dirWalk) visit(host string, d fs.DirEntry) error {
 	if err != nil {
 		return err
 	}
+	if w.Odd != nil && isOdd(fi.Mode()) {
+		w.Odd(filepath.ToSlash(rel), fi.Mode())
+		return nil
+	}
 	e := Entry{Path: p, Mode: ModeOf(fi.Mode()), ModTime: fi.ModTime(), Why: w.Why}
 	if err := w.fill(&e, host, fi, sysOf(fi)); err != nil {
 		return err
 	}
 	return w.tree.Put(e)
 }
+
+// isOdd reports whether a host file is none that a tree takes from there.
+func isOdd(m fs.FileMode) bool { return m.Type()&^(fs.ModeDir|fs.ModeSymlink) != 0 }
 
 // fill sets e's type and what belongs to it.
 func (w *dirWalk) fill(e *Entry, host string, fi fs.FileInfo, sys sysInfo) (err error) {
