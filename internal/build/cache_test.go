@@ -102,6 +102,31 @@ func TestCache(t *testing.T) {
 	}
 }
 
+// TestCacheOfEditedText changes what the instructions' text doesn't show, in
+// files whose state says nothing.
+func TestCacheOfEditedText(t *testing.T) {
+	dir := t.TempDir()
+	o := Options{Guest: linux, Cache: t.TempDir()}
+	write(t, dir, map[string]string{".dockerignore": "Dockerfile\n"})
+	for _, text := range []string{
+		"ARG A=1\nFROM scratch\nARG A\nCOPY <<x /x\none ${A}\nx\n",
+		"ARG A=1\nFROM scratch\nARG A\nCOPY <<x /x\ntwo ${A}\nx\n",
+		"ARG A=2\nFROM scratch\nARG A\nCOPY <<x /x\ntwo ${A}\nx\n",
+		"# escape=`\nARG A=2\nFROM scratch\nARG A\nCOPY <<x /x\ntwo ${A}\nx\n",
+	} {
+		write(t, dir, map[string]string{"Dockerfile": text})
+		s, err := ship.Load(t.Context(), dir, ship.Options{Guest: linux})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, cached := range []bool{false, true} {
+			if _, r, err := Build(t.Context(), s, o); err != nil || r.Cached != cached {
+				t.Errorf("%q: cached %t, %v; want %t", text, r.Cached, err, cached)
+			}
+		}
+	}
+}
+
 // TestCacheOfRemovedImage has the image removed that an earlier build made.
 func TestCacheOfRemovedImage(t *testing.T) {
 	s, _ := web(t)
