@@ -210,6 +210,7 @@ func (f *shipFlags) run(ctx context.Context, a *app, path string) error {
 	o.Network, o.StepMemory, o.StepLimit, o.Fresh = f.network, r.memory, f.limit, f.noCache
 	if out.kind == "image" {
 		o.Keep = f.keeper(r, s)
+		o.Stored = func(id string) bool { return r.baseID(ctx, id, image.Guest{}) != "" }
 	}
 	l.hold(&o)
 	img, report, err := r.build(ctx, s, o)
