@@ -155,6 +155,14 @@ type parseError struct {
 
 func (e *parseError) Error() string { return fmt.Sprintf("line %d: %s", e.line, e.text) }
 
+// faultOf words a fault in a text of one line, whose number says nothing.
+func faultOf(err error) string {
+	if pe, ok := errors.AsType[*parseError](err); ok {
+		return pe.text
+	}
+	return err.Error()
+}
+
 // inFile words a fault in the file named.
 func inFile(file string, err error) error {
 	if pe, ok := errors.AsType[*parseError](err); ok {

@@ -115,7 +115,7 @@ func (e *evaluator) inline(c *Copy, contents []instructions.SourceContent) error
 		data := content.Data
 		if content.Expand {
 			w := e.words()
-			w.raw = true
+			w.escape, w.raw = '\\', true // whatever the file's escape is, as a shell has it
 			var err error
 			if data, err = w.one(data); err != nil {
 				return err

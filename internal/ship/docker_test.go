@@ -224,6 +224,12 @@ func TestIsSmol(t *testing.T) {
 		{"Dockerfile", "FROM debian\nLABEL service=x\n", false},
 		{"Dockerfile", "FROM debian\nINCLUDE x\n", true},
 		{"Dockerfile", "FROM debian\nRUN echo INCLUDE LABEL smolbsd.x\n", false},
+		{"Dockerfile", "FROM debian\nCOPY <<EOF /etc/nginx.conf\ninclude mime.types;\nLABEL smolbsd.x=y\nEOF\n", false},
+		{"Dockerfile", "FROM debian\nRUN cat <<EOF >x\n  include y\nEOF\n", false},
+		{"Dockerfile", "FROM debian\nRUN echo \\\n  include x\n", false},
+		{"Dockerfile", "FROM debian\nLABEL a=\"LABEL smolbsd.x=y\"\n", false},
+		{"Dockerfile", "FROM debian\nLABEL a=b \\\n  \"smolbsd.service\"=x\n", true},
+		{"Dockerfile", "FROM ${SETS}\nLABEL service=x\n", false},
 	} {
 		if got := isSmol(tt.name, []byte(tt.text)); got != tt.want {
 			t.Errorf("isSmol(%s, %q) = %v", tt.name, tt.text, got)
@@ -308,6 +314,61 @@ func TestEscapeDirective(t *testing.T) {
 	ev := evaluated(t, "Dockerfile", "# escape=`\nFROM base,etc\nENV A=1\nLABEL l=`$A\\$A `\n  m=2\n", image.Config{})
 	if diff := cmp.Diff(map[string]string{"l": `$A\1`, "m": "2"}, ev.Config.Labels); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// In a heredoc the escape is the shell's, whatever the file's is.
+func TestEscapeInHeredoc(t *testing.T) {
+	ev := evaluated(t, "Dockerfile", "# escape=`\nFROM base,etc\nENV A=1\nCOPY <<EOF /a\nC:`$A \\$A \"$A\"\nEOF\n", image.Config{})
+	if got, want := ev.Steps[1].Copy.Inline[0].Data, "C:`1 $A \"1\"\n"; got != want {
+		t.Errorf("%q; want %q", got, want)
+	}
+}
+
+// A stage has the ARGs of the stage that it builds on, as its ENV.
+func TestInheritedArgs(t *testing.T) {
+	path := definitionFile(t, "Dockerfile", `FROM base,etc AS one
+ARG A=1 GIVEN=1 E=arg NONE
+ENV E=env
+ARG LATE=$E
+FROM one AS two
+RUN true
+FROM two AS three
+ARG A=3
+WORKDIR /$A$GIVEN$E$LATE$NONE
+FROM base,etc
+WORKDIR /x$A
+`)
+	s, err := Load(t.Context(), path, Options{BuildArgs: map[string]string{"GIVEN": "given"}, Target: "three"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := s.Config.WorkDir, "/3givenenvenv"; got != want {
+		t.Errorf("the ship's folder is %s; want %s", got, want)
+	}
+	base := Evaluation{Config: image.Config{Env: []string{"PATH=/bin"}}}
+	for i, want := range [][]string{
+		{"A=1", "GIVEN=given", "LATE=env"}, {"A=1", "GIVEN=given", "LATE=env"}, {"A=3", "GIVEN=given", "LATE=env"},
+	} {
+		if base, err = s.Stages[i].Evaluate(base.Config, s.Guest, base.Args...); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, base.Args); diff != "" {
+			t.Errorf("stage %d (-want +got):\n%s", i, diff)
+		}
+		if i == 1 {
+			want := []string{"PATH=/bin", "E=env", "A=1", "GIVEN=given", "LATE=env"}
+			if diff := cmp.Diff(want, base.Steps[0].Run.Env); diff != "" {
+				t.Errorf("a RUN's environment (-want +got):\n%s", diff)
+			}
+		}
+	}
+	if base.Config.WorkDir != "/3givenenvenv" {
+		t.Errorf("the folder is %s", base.Config.WorkDir)
+	}
+	last, err := Load(t.Context(), path, Options{})
+	if err != nil || last.Config.WorkDir != "/x" {
+		t.Errorf("%s, %v; want no ARG of a stage that isn't built on", last.Config.WorkDir, err)
 	}
 }
 

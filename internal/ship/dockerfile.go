@@ -144,10 +144,9 @@ func (d *definition) preview(s *Ship) error {
 	outcomes := make([]*evaluator, len(s.Stages))
 	for i := range s.Stages {
 		stage := &s.Stages[i]
-		e := d.evaluator(stage, image.Config{}, guestFor(override(stage.From.Guest, d.asked), d.netbsd(stage.From)))
-		e.unknownBase = stage.From.Image != "" || stage.From.Disk != ""
-		if base, ok := d.stage(stage.From.Stage); ok && stage.From.Stage != "" {
-			e.inherit(outcomes[base])
+		e, err := d.previewer(stage, outcomes)
+		if err != nil {
+			return err
 		}
 		if err := e.run(); err != nil {
 			return err
@@ -161,6 +160,21 @@ func (d *definition) preview(s *Ship) error {
 		return err
 	}
 	return d.fillKeys(s, last)
+}
+
+// previewer returns the evaluator of a stage, on those of the stages before
+// it.
+func (d *definition) previewer(s *Stage, before []*evaluator) (*evaluator, error) {
+	guest := guestFor(override(s.From.Guest, d.asked), d.netbsd(s.From))
+	i, ok := d.stage(s.From.Stage)
+	if s.From.Stage == "" || !ok {
+		e := d.evaluator(s, image.Config{}, guest)
+		e.unknownBase = s.From.Image != "" || s.From.Disk != ""
+		return e, nil
+	}
+	e := d.evaluator(s, before[i].cfg, guest)
+	e.unknownBase = before[i].unknownBase
+	return e, e.inherit(before[i].args())
 }
 
 // fillGuest tells the guest from the last stage's --platform, and from what

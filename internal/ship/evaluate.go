@@ -21,6 +21,10 @@ type Evaluation struct {
 	Config image.Config `json:"config"`          // after all of them
 	Notes  []string     `json:"notes,omitempty"`
 
+	// Args are the ARGs (K=V) that stages which build on this one inherit,
+	// besides what Config has.
+	Args []string `json:"args,omitempty"`
+
 	// Packages, Sets and Release are what a SMOLerfile's labels ask for,
 	// besides what FROM names.
 	Packages []string `json:"packages,omitempty"`
@@ -29,19 +33,23 @@ type Evaluation struct {
 }
 
 // Evaluate turns the stage's instructions into steps, on a base with this
-// configuration and for this guest. Build arguments and the ARGs before the
+// configuration and for this guest. Of a stage that builds on another, args
+// are the other's Evaluation.Args. Build arguments and the ARGs before the
 // first FROM are those that Load was given and found. Errors carry file and
 // line, as the notes do, which the ship's own don't hold. A stage has to come
 // from Load.
-func (s Stage) Evaluate(base image.Config, guest image.Guest) (Evaluation, error) {
+func (s Stage) Evaluate(base image.Config, guest image.Guest, args ...string) (Evaluation, error) {
 	if s.def == nil {
 		return Evaluation{}, errors.New("evaluate a stage that wasn't read from a file")
 	}
 	e := s.def.evaluator(&s, base, newAnswers(guest).guest)
+	if err := e.inherit(args); err != nil {
+		return Evaluation{}, err
+	}
 	if err := e.run(); err != nil {
 		return Evaluation{}, err
 	}
-	e.out.Config = cloneConfig(e.cfg)
+	e.out.Config, e.out.Args = cloneConfig(e.cfg), e.args()
 	return e.out, nil
 }
 
@@ -98,10 +106,26 @@ func searchPath(g image.Guest) string {
 	return p
 }
 
-// inherit goes on where the evaluator of an earlier stage ended.
-func (e *evaluator) inherit(base *evaluator) {
-	*e = *e.def.evaluator(e.stage, base.cfg, e.guest)
-	e.unknownBase = base.unknownBase
+// inherit declares the ARGs of the stage that this one builds on.
+func (e *evaluator) inherit(args []string) error {
+	for _, kv := range args {
+		name, value, _ := strings.Cut(kv, "=")
+		if err := e.declare(name, value); err != nil {
+			return e.def.wrong(Instruction{Line: e.stage.Line, File: e.stage.File}, err)
+		}
+	}
+	return nil
+}
+
+// args are the variables that words may name and the configuration lacks.
+func (e *evaluator) args() []string {
+	var args []string
+	for _, kv := range e.environ {
+		if !slices.Contains(e.cfg.Env, kv) {
+			args = append(args, kv)
+		}
+	}
+	return args
 }
 
 func (e *evaluator) run() error {

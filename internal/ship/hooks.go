@@ -94,7 +94,7 @@ func (c *conf) hook(ctx context.Context, s *shell, sub *interp.Runner, name stri
 	text := []byte(strings.Join(words, " "))
 	f, err := parse(text, "")
 	if err != nil {
-		return "", fmt.Errorf("%s:%d: %s: the value must be whole on this line, and survive without the backslashes that sailor eats: %w", c.file, l.number, name, err)
+		return "", fmt.Errorf("%s:%d: %s: the value must be whole on this line, and survive without the backslashes that sailor eats: %s", c.file, l.number, name, faultOf(err))
 	}
 	for _, w := range words[min(1, len(words)):] {
 		if strings.ContainsAny(w, "*?[") && !strings.ContainsAny(w, `'"$`) {
@@ -102,11 +102,10 @@ func (c *conf) hook(ctx context.Context, s *shell, sub *interp.Runner, name stri
 		}
 	}
 	if f, err = parse(s.guarded(text, f), ""); err != nil {
-		return "", fmt.Errorf("%s:%d: %s: %w", c.file, l.number, name, err)
+		return "", fmt.Errorf("%s:%d: %s: %s", c.file, l.number, name, faultOf(err))
 	}
 	for _, stmt := range f.Stmts {
-		s.evals = true
-		if err := s.run(ctx, sub, stmt, l.number); err != nil {
+		if err := s.runText(ctx, sub, stmt, l.number); err != nil {
 			return "", err
 		}
 	}

@@ -101,6 +101,18 @@ func parse(src []byte, name string) (*syntax.File, error) {
 // run evaluates one statement of the definition.
 func (s *shell) run(ctx context.Context, r *interp.Runner, stmt *syntax.Stmt, line int) error {
 	s.line, s.inside, s.evals = line, "", false
+	return s.evaluate(ctx, r, stmt)
+}
+
+// runText evaluates a statement of a text that a line of the definition has
+// evaluated: the text's own lines are not the definition's.
+func (s *shell) runText(ctx context.Context, r *interp.Runner, stmt *syntax.Stmt, line int) error {
+	s.line, s.inside, s.evals = line, "", true
+	return s.evaluate(ctx, r, stmt)
+}
+
+func (s *shell) evaluate(ctx context.Context, r *interp.Runner, stmt *syntax.Stmt) error {
+	line := s.line
 	err := r.Run(ctx, stmt)
 	if ctx.Err() != nil {
 		return fmt.Errorf("%s: stopped: %w", s.at(line), context.Cause(ctx))
@@ -195,7 +207,7 @@ func (s *shell) call(ctx context.Context, args []string) ([]string, error) {
 		text := []byte(strings.Join(args[1:], " "))
 		f, err := parse(text, "")
 		if err != nil {
-			return nil, fmt.Errorf("%s: eval: %w", s.where(ctx), err)
+			return nil, fmt.Errorf("%s: eval: %s", s.where(ctx), faultOf(err))
 		}
 		s.evals = true
 		return []string{"eval", string(s.guarded(text, f))}, nil

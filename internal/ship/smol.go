@@ -9,6 +9,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/moby/buildkit/frontend/dockerfile/instructions"
+	"github.com/moby/buildkit/frontend/dockerfile/parser"
+
 	"github.com/fakecracker/fakecracker/internal/spelling"
 )
 
@@ -18,28 +21,37 @@ import (
 // makes accounts; INCLUDE takes other files in. All of its definitions rely
 // on that, and are named Dockerfile.X as often as SMOLerfile.X.
 
-var (
-	smolLine    = regexp.MustCompile(`(?i)^\s*(INCLUDE\s|LABEL\s.*\bsmolbsd\.)`)
-	smolService = regexp.MustCompile(`(?i)^\s*LABEL\s+service=`)
-	fromLine    = regexp.MustCompile(`(?i)^\s*FROM\s+(?:--platform=\S+\s+)?(\S+)`)
-)
-
 // isSmol says whether smolBSD's rules hold: by the file's name, its labels,
-// or an INCLUDE.
+// or an INCLUDE. What stands in a heredoc is none of these.
 func isSmol(path string, src []byte) bool {
 	base := filepath.Base(path)
 	if stem, _, _ := strings.Cut(base, "."); stem == "SMOLerfile" || strings.HasSuffix(base, ".smol") {
 		return true
 	}
+	parsed, err := parser.Parse(bytes.NewReader(src))
+	if err != nil {
+		return false // it is refused when it is read
+	}
 	service, fromSets := false, false
-	for line := range bytes.Lines(src) {
-		if smolLine.Match(line) {
+	for _, n := range parsed.AST.Children {
+		if strings.EqualFold(n.Value, "INCLUDE") {
 			return true
 		}
-		service = service || smolService.Match(line)
-		if m := fromLine.FindSubmatch(line); m != nil {
-			_, ok := sets(string(m[1]))
-			fromSets = fromSets || ok || bytes.HasSuffix(m[1], []byte(".img"))
+		cmd, err := instructions.ParseInstruction(n)
+		if err != nil {
+			continue
+		}
+		switch cmd := cmd.(type) {
+		case *instructions.LabelCommand:
+			for _, kv := range cmd.Labels {
+				if strings.HasPrefix(strings.Trim(kv.Key, `"'`), "smolbsd.") {
+					return true
+				}
+				service = service || kv.Key == "service"
+			}
+		case *instructions.Stage:
+			_, ok := sets(cmd.BaseName)
+			fromSets = fromSets || ok || strings.HasSuffix(cmd.BaseName, ".img")
 		}
 	}
 	return service && fromSets
