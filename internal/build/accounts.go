@@ -10,10 +10,10 @@ import (
 // finishOfPackages does what packages do to accounts and to files that others
 // bring.
 func (b *builder) finishOfPackages(context.Context) error {
-	if b.finishPackages == nil {
+	if b.finish == nil {
 		return nil
 	}
-	if err := b.finishPackages(&b.tree); err != nil {
+	if err := b.finish(&b.tree); err != nil {
 		return fmt.Errorf("%s: %w", at(b.ship, "packages"), err)
 	}
 	return nil

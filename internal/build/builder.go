@@ -19,36 +19,52 @@ import (
 // builder makes one image.
 type builder struct {
 	Options
+	*state // of what is being built
 	ship   ship.Ship
-	tree   tree.Tree
-	config image.Config
 	report Report
 	own    []string // paths of the programs that the ship brings
+	stages map[int]*state
 
-	layers   []Layer // what was done to the tree…
-	base     string  // …that began as this stored image's
-	stages   map[int]*stage
-	fromSets []string // that the stage at hand began with
 	catalogs map[string]tree.Catalog
-	required []source.Requirement // system files that packages need
-	scripts  []source.Script      // that packages want to have run
-
-	finishPackages func(*tree.Tree) error // of packages, once other files are there; may be nil
-
 	fetched     map[string]tree.Entry // by address and the digest that was asked for
 	wrote       bool                  // something into the cache, besides the build itself
 	packagesKey string                // Report.Key of the packages
 	ran         string                // key of the step that was run last
 }
 
+// A state is what has been made of an image, or of a stage of it, so far.
+type state struct {
+	tree   tree.Tree
+	config image.Config
+	layers []Layer // what was done to the tree…
+	base   string  // …that began as this stored image's
+	// sets are those that it began with, where system files that it lacks
+	// come from.
+	sets []string
+
+	installed []source.Package // in all
+	asked     []string         // packages that are asked for now, and what they want:
+	required  []source.Requirement
+	scripts   []source.Script
+	finish    func(*tree.Tree) error // once other files are there; may be nil
+}
+
+// clone returns a state that others can be built on s with.
+func (s *state) clone() *state {
+	return &state{
+		tree: s.tree.Clone(), config: s.config, layers: slices.Clone(s.layers), base: s.base,
+		sets: s.sets, installed: slices.Clone(s.installed),
+	}
+}
+
 // run makes the image, and looks at whether it can start.
 func (b *builder) run(ctx context.Context) (image.Image, error) {
-	b.config = b.ship.Config
+	b.state = &state{config: b.ship.Config, asked: b.ship.Packages}
 	do := b.runConf
 	if len(b.ship.Stages) > 0 {
 		do = b.runStages
 	}
-	for _, step := range []func(context.Context) error{do, b.finish, b.check} {
+	for _, step := range []func(context.Context) error{do, b.complete, b.check} {
 		if err := step(ctx); err != nil {
 			return image.Image{}, err
 		}
@@ -93,7 +109,7 @@ func (b *builder) runConf(ctx context.Context) error {
 }
 
 // packagesText names the layers of packages.
-func (b *builder) packagesText() string { return "packages " + strings.Join(b.ship.Packages, " ") }
+func (b *builder) packagesText() string { return "packages " + strings.Join(b.asked, " ") }
 
 // addOwn adds what the ship itself brings.
 func (b *builder) addOwn(ctx context.Context) error {
@@ -105,8 +121,8 @@ func (b *builder) addOwn(ctx context.Context) error {
 	return nil
 }
 
-// finish adds what every root has, and leaves out what nothing reads.
-func (b *builder) finish(ctx context.Context) error {
+// complete adds what every root has, and leaves out what nothing reads.
+func (b *builder) complete(ctx context.Context) error {
 	for _, p := range []struct {
 		text string
 		do   []func(context.Context) error
@@ -212,21 +228,21 @@ func (b *builder) note(format string, args ...any) {
 // the entry's origin says so, and goes to the details for the others.
 func (b *builder) remark(why, format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
-	if b.asked(why) {
+	if b.concerns(why) {
 		b.report.Notes = append(b.report.Notes, text)
 		return
 	}
 	b.report.Details = append(b.report.Details, text)
 }
 
-// asked reports whether the ship itself names what an Entry.Why says.
-func (b *builder) asked(why string) bool {
+// concerns reports whether the ship itself names what an Entry.Why says.
+func (b *builder) concerns(why string) bool {
 	rest, ok := strings.CutPrefix(why, "package ")
 	if !ok {
 		return true // programs and overlays
 	}
 	name, _, _ := strings.Cut(rest, " ")
-	return slices.ContainsFunc(b.ship.Packages, func(p string) bool {
+	return slices.ContainsFunc(b.asked, func(p string) bool {
 		p, _, _ = strings.Cut(p, "=")
 		p, _, _ = strings.Cut(p, ":")
 		return p == name
@@ -235,13 +251,13 @@ func (b *builder) asked(why string) bool {
 
 // addPackages adds the packages with all that they depend on.
 func (b *builder) addPackages(ctx context.Context) error {
-	if len(b.ship.Packages) == 0 {
+	if len(b.asked) == 0 {
 		return nil
 	}
 	if b.Packages == nil {
 		return fmt.Errorf("%s: there is no source of packages", at(b.ship, "packages"))
 	}
-	t, r, err := b.Packages.Packages(ctx, b.ship.Packages)
+	t, r, err := b.Packages.Packages(ctx, b.asked)
 	if err != nil {
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -251,14 +267,24 @@ func (b *builder) addPackages(ctx context.Context) error {
 	if err := b.tree.Merge(t, false); err != nil {
 		return fmt.Errorf("%s: %w", at(b.ship, "packages"), err)
 	}
-	b.packagesKey, b.required, b.scripts, b.finishPackages = r.Key, r.System, r.Scripts, r.Finish
-	b.report.Packages, b.report.PrunedFiles, b.report.PrunedBytes = r.Packages, r.PrunedFiles, r.PrunedBytes
+	b.packagesKey, b.required, b.scripts, b.finish = r.Key, r.System, r.Scripts, r.Finish
+	b.addInstalled(r.Packages)
+	b.report.PrunedFiles, b.report.PrunedBytes = b.report.PrunedFiles+r.PrunedFiles, b.report.PrunedBytes+r.PrunedBytes
 	for _, n := range r.Notes {
 		if !n.Known {
 			b.note("not done: %s", n)
 		}
 	}
 	return nil
+}
+
+// addInstalled adds packages to those that are installed.
+func (b *builder) addInstalled(packages []source.Package) {
+	for _, p := range packages {
+		b.installed = slices.DeleteFunc(b.installed, func(old source.Package) bool { return old.Name == p.Name })
+		b.installed = append(b.installed, p)
+	}
+	b.report.Packages = b.installed
 }
 
 // checkBins looks for shipbins and sync_dirs, which on a NetBSD host are

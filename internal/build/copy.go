@@ -64,7 +64,7 @@ func (b *builder) openFrom(ctx context.Context, c *copying) error {
 		return nil
 	}
 	c.own, c.what = true, "image "+c.From
-	open := func() (*stage, error) { return b.fromImage(ctx, c.From) }
+	open := func() (*state, error) { return b.fromImage(ctx, c.From) }
 	if c.Stage {
 		i, err := strconv.Atoi(c.From)
 		if err != nil || i >= len(b.ship.Stages) {
@@ -73,7 +73,7 @@ func (b *builder) openFrom(ctx context.Context, c *copying) error {
 		if c.what = "stage " + c.From; b.ship.Stages[i].Name != "" {
 			c.what = "stage " + b.ship.Stages[i].Name
 		}
-		open = func() (*stage, error) { return b.otherStage(ctx, i) }
+		open = func() (*state, error) { return b.otherStage(ctx, i) }
 	}
 	st, err := open()
 	if err != nil {

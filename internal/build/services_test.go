@@ -22,7 +22,7 @@ func TestServicesAreEnabledByTheirVariable(t *testing.T) {
 		{"none", "-", "error: services: there is no /etc/rc.d/none"},
 	} {
 		t.Run(tt.service, func(t *testing.T) {
-			b := builder{ship: ship.Ship{Name: "web", Services: []string{tt.service}}}
+			b := builder{state: new(state), ship: ship.Ship{Name: "web", Services: []string{tt.service}}}
 			putAll(t, &b.tree, tree.NewFile("/etc/rc.conf", 0o644, []byte("rc_configured=YES"), time.Time{}, ""))
 			if tt.script != "-" {
 				putAll(t, &b.tree, tree.NewFile("/etc/rc.d/"+tt.service, 0o755, []byte(tt.script), time.Time{}, ""))

@@ -12,21 +12,8 @@ import (
 	"github.com/fakecracker/fakecracker/internal/accounts"
 	"github.com/fakecracker/fakecracker/internal/image"
 	"github.com/fakecracker/fakecracker/internal/ship"
-	"github.com/fakecracker/fakecracker/internal/source"
 	"github.com/fakecracker/fakecracker/internal/tree"
 )
-
-// A stage is one of a Dockerfile's that was built.
-type stage struct {
-	tree   tree.Tree
-	config image.Config
-	layers []Layer
-	base   string // ID of the image that the layers are on
-	// sets are those that the stage began with, where system files that it
-	// lacks come from; packages are those that were installed.
-	sets     []string
-	packages []source.Package
-}
 
 // runStages builds the stage that is wanted, and those that it takes files
 // from.
@@ -38,40 +25,21 @@ func (b *builder) runStages(ctx context.Context) error {
 			return err
 		}
 	}
-	b.stages = make(map[int]*stage)
+	b.stages = make(map[int]*state)
 	s, err := b.stage(ctx, last)
 	if err != nil {
 		return err
 	}
-	b.config = s.config
-	b.use(s)
+	b.state, b.report.Packages = s, s.installed
 	return nil
 }
 
-// use makes the stage what is being built on.
-func (b *builder) use(s *stage) {
-	b.tree, b.layers, b.base = s.tree.Clone(), slices.Clone(s.layers), s.base
-	b.fromSets, b.report.Packages, b.ship.Packages = s.sets, s.packages, nil
-	b.required, b.scripts, b.finishPackages = nil, nil, nil
-}
-
 // otherStage builds another stage while one is being built.
-func (b *builder) otherStage(ctx context.Context, i int) (*stage, error) {
-	if s := b.stages[i]; s != nil {
-		return s, nil
-	}
-	mine := b.current()
-	asked, required, scripts, finish := b.ship.Packages, b.required, b.scripts, b.finishPackages
+func (b *builder) otherStage(ctx context.Context, i int) (*state, error) {
+	mine := b.state
 	s, err := b.stage(ctx, i)
-	b.use(mine)
-	b.tree = mine.tree // itself: it is being watched
-	b.ship.Packages, b.required, b.scripts, b.finishPackages = asked, required, scripts, finish
+	b.state, b.report.Packages = mine, mine.installed
 	return s, err
-}
-
-// current is what is being built, as a stage.
-func (b *builder) current() *stage {
-	return &stage{tree: b.tree, layers: b.layers, base: b.base, sets: b.fromSets, packages: b.report.Packages}
 }
 
 // findStage returns the index of the stage by its name or index.
@@ -88,7 +56,7 @@ func (b *builder) findStage(name string) (int, error) {
 }
 
 // stage builds the stage, unless it is built already.
-func (b *builder) stage(ctx context.Context, i int) (*stage, error) {
+func (b *builder) stage(ctx context.Context, i int) (*state, error) {
 	if s := b.stages[i]; s != nil {
 		return s, nil
 	}
@@ -98,7 +66,8 @@ func (b *builder) stage(ctx context.Context, i int) (*stage, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", at, err)
 	}
-	b.use(from)
+	b.state = from.clone()
+	b.report.Packages = b.installed
 	ev, err := def.Evaluate(from.config, b.Guest)
 	if err != nil {
 		return nil, err
@@ -110,10 +79,9 @@ func (b *builder) stage(ctx context.Context, i int) (*stage, error) {
 	if err := b.steps(ctx, ev.Steps); err != nil {
 		return nil, err
 	}
-	s := b.current()
-	s.config = ev.Config
-	b.stages[i] = s
-	return s, nil
+	b.config = ev.Config
+	b.stages[i] = b.state
+	return b.state, nil
 }
 
 // addAsked adds the sets and packages that a SMOLerfile's labels ask for. at
@@ -134,7 +102,7 @@ func (b *builder) addAsked(ctx context.Context, ev ship.Evaluation, at string) e
 		return nil
 	}
 	b.tree.Watch()
-	b.ship.Packages, b.fromSets = ev.Packages, slices.Concat(b.fromSets, ev.Sets)
+	b.asked, b.sets = ev.Packages, slices.Concat(b.sets, ev.Sets)
 	for _, do := range []func(context.Context) error{b.addPackages, b.finishOfPackages, b.addAccounts, b.addLibraries} {
 		if err := do(ctx); err != nil {
 			return err
@@ -145,7 +113,7 @@ func (b *builder) addAsked(ctx context.Context, ev ship.Evaluation, at string) e
 }
 
 // from returns what a stage builds on.
-func (b *builder) from(ctx context.Context, f ship.From) (*stage, error) {
+func (b *builder) from(ctx context.Context, f ship.From) (*state, error) {
 	switch {
 	case f.Stage != "":
 		i, err := b.findStage(f.Stage)
@@ -160,17 +128,17 @@ func (b *builder) from(ctx context.Context, f ship.From) (*stage, error) {
 	case f.Image != "":
 		return b.fromImage(ctx, f.Image)
 	}
-	return &stage{}, nil
+	return &state{}, nil
 }
 
 // setsStage returns all that the sets hold, as a stage.
-func (b *builder) setsStage(ctx context.Context, sets []string) (*stage, error) {
+func (b *builder) setsStage(ctx context.Context, sets []string) (*state, error) {
 	t, err := b.allOf(ctx, sets)
 	if err != nil {
 		return nil, err
 	}
 	l := image.Diff(new(tree.Tree), &t)
-	return &stage{tree: t, layers: []Layer{{"FROM " + strings.Join(sets, ","), l}}, sets: sets}, nil
+	return &state{tree: t, layers: []Layer{{"FROM " + strings.Join(sets, ","), l}}, sets: sets}, nil
 }
 
 // allOf returns all that the sets hold.
@@ -202,7 +170,7 @@ func (b *builder) allOf(ctx context.Context, sets []string) (tree.Tree, error) {
 }
 
 // fromImage returns an image of this machine or of a registry.
-func (b *builder) fromImage(ctx context.Context, ref string) (*stage, error) {
+func (b *builder) fromImage(ctx context.Context, ref string) (*state, error) {
 	if b.Images == nil {
 		return nil, fmt.Errorf("image %s: there is no source of images", ref)
 	}
@@ -214,7 +182,7 @@ func (b *builder) fromImage(ctx context.Context, ref string) (*stage, error) {
 	if img.Guest != b.Guest {
 		return nil, fmt.Errorf("image %s is for %s, the guest is %s", ref, img.Guest, b.Guest)
 	}
-	return &stage{tree: img.Tree, config: img.Config, base: id}, nil
+	return &state{tree: img.Tree, config: img.Config, base: id}, nil
 }
 
 // steps carries out a stage's steps in order.

@@ -54,9 +54,9 @@ func (b *builder) close() error {
 
 // gatherer returns what takes system files of the ship's sets into the tree.
 func (b *builder) gatherer(ctx context.Context) (*tree.Gatherer, error) {
-	sets := b.ship.Sets
-	if len(b.fromSets) > 0 {
-		sets = b.fromSets
+	sets := b.sets
+	if len(sets) == 0 {
+		sets = b.ship.Sets
 	}
 	if len(sets) == 0 {
 		sets = usualSets
@@ -71,7 +71,7 @@ func (b *builder) gatherer(ctx context.Context) (*tree.Gatherer, error) {
 // wantsSystem reports whether the ship needs files of NetBSD's own.
 func (b *builder) wantsSystem() bool {
 	s := b.ship
-	return b.Guest.OS == "netbsd" && (len(s.Bins)+len(s.SyncDirs)+len(s.Packages)+len(s.Services)+len(s.Sets)+len(s.Also) > 0)
+	return b.Guest.OS == "netbsd" && (len(s.Bins)+len(s.SyncDirs)+len(b.asked)+len(s.Services)+len(s.Sets)+len(s.Also) > 0)
 }
 
 // forSailor reports whether the definition was written for sailor, whose
@@ -117,7 +117,7 @@ func (b *builder) systemAt() string {
 	}{
 		{"shipbins", len(b.ship.Bins)},
 		{"sync_dirs", len(b.ship.SyncDirs)},
-		{"packages", len(b.ship.Packages)},
+		{"packages", len(b.asked)},
 		{"services", len(b.ship.Services)},
 		{"sets", len(b.ship.Sets)},
 		{"also", len(b.ship.Also)},
@@ -153,7 +153,7 @@ func (b *builder) wantSystem(ctx context.Context, g *tree.Gatherer) error {
 	for _, v := range []struct {
 		name string
 		need bool
-	}{{"services", len(b.ship.Services) > 0}, {"packages", len(b.ship.Packages) > 0}, {"shippath", forSailor(b.ship)}} {
+	}{{"services", len(b.ship.Services) > 0}, {"packages", len(b.asked) > 0}, {"shippath", forSailor(b.ship)}} {
 		if v.need {
 			return addThose(ctx, g, commonFiles, b.because(v.name)+" (accounts and services)")
 		}

@@ -287,6 +287,37 @@ func TestWhyLeadsToALine(t *testing.T) {
 	}
 }
 
+// TestPackagesOnPackages builds a stage with packages on another.
+func TestPackagesOnPackages(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, map[string]string{"SMOLerfile": `FROM scratch AS tools
+LABEL smolbsd.addpkgs="tool"
+FROM tools
+LABEL smolbsd.addpkgs="nginx"
+CMD ["/usr/pkg/bin/nginx"]
+`})
+	s, err := ship.Load(t.Context(), dir, ship.Options{Guest: netbsd, File: filepath.Join(dir, "SMOLerfile")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := withSets(t)
+	o.Packages = pkgsrcShelf{t}
+	img, r, err := Build(t.Context(), s, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, p := range r.Packages {
+		got = append(got, p.Name)
+		if _, err := img.Tree.Lookup("/usr/pkg/bin/" + p.Name); err != nil {
+			t.Error(err)
+		}
+	}
+	if diff := cmp.Diff([]string{"tool", "nginx"}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // TestPackagesOfStages has two stages with packages of their own.
 func TestPackagesOfStages(t *testing.T) {
 	dir := t.TempDir()
