@@ -192,7 +192,7 @@ func (a *apt) run(ctx context.Context, program, dir string, line func(string), a
 	path, err := exec.LookPath(program)
 	if err != nil {
 		return errors.New("packages of Debian need apt-get on this host, and it has none: " +
-			"use a Debian or Ubuntu host, or a ship without packages")
+			"name an archive to take them from, with --debian ADDRESS")
 	}
 	cmd := exec.CommandContext(ctx, path, append(a.options(), args...)...)
 	cmd.Dir = dir

@@ -1,9 +1,10 @@
 // Package debian takes Debian packages, with all that they depend on, into a
 // tree: without root, without dpkg, and from whatever sources the host's apt
-// has (it knows mirrors, keys, proxies and how to verify).
+// has (it knows mirrors, keys, proxies and how to verify), or from an archive
+// that is named, without apt.
 //
-// The host's apt-get resolves and downloads, with a state folder of our own;
-// the packages (deb(5)) are unpacked here, and their maintainer scripts
+// The host's apt-get resolves and downloads, with a state folder of our own,
+// or package repo does; the packages (deb(5)) are unpacked here, and their maintainer scripts
 // (Debian Policy, chapter 6) are interpreted against the tree with native
 // versions of the commands that they use. What has none is reported.
 package debian
@@ -15,14 +16,19 @@ import (
 	"time"
 
 	"github.com/fakecracker/fakecracker/internal/source"
+	"github.com/fakecracker/fakecracker/internal/source/debian/repo"
 	"github.com/fakecracker/fakecracker/internal/tree"
 )
 
-// A Source is the Debian archive as the host's apt sees it. Several may share
-// a Dir, in one process or many.
+// A Source is the Debian archive as the host's apt sees it, or one that is
+// named. Several may share a Dir, in one process or many.
 type Source struct {
-	Dir  string // folder of our own for apt's state and unpacked packages
+	Dir  string // folder of our own for apt's state, package lists and unpacked packages
 	Arch string // Debian's name of the processor; "amd64" when empty
+	// Archive is where packages come from in place of the host's apt sources,
+	// of which only the address, the suites, the keys and the Client are
+	// looked at; the rest is as in the Source. It may be nil.
+	Archive *repo.Source
 	// Time is the modification time of files that have none of their own.
 	// The zero value means 1970, so that trees are reproducible.
 	Time time.Time

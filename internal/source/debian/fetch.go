@@ -12,7 +12,8 @@ import (
 )
 
 // Fetch downloads those packages that aren't at hand. apt verifies them
-// against its signed lists; the digest is checked once more by Tree.
+// against its signed lists; the digest is checked once more by Tree. Packages
+// of an Archive are unpacked at once, as their digests are checked.
 func (s *Source) Fetch(ctx context.Context, pkgs []source.Package) (err error) {
 	missing, _ := s.missing(pkgs)
 	if len(missing) == 0 {
@@ -24,6 +25,9 @@ func (s *Source) Fetch(ctx context.Context, pkgs []source.Package) (err error) {
 	dir := s.debs()
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("get packages: %w", err)
+	}
+	if s.Archive != nil {
+		return s.fetchArchive(ctx, missing)
 	}
 	a, err := s.openApt(ctx)
 	if err != nil {

@@ -108,8 +108,11 @@ func (a *apt) setStamp(name string) error {
 // with what this Source was told. It is empty when there are no lists, or when
 // Refresh asks for new ones.
 func (s *Source) Key() string {
-	if s.Refresh {
+	switch {
+	case s.Refresh:
 		return ""
+	case s.Archive != nil:
+		return s.archiveKey(s.archive().Key())
 	}
 	return s.listsKey()
 }

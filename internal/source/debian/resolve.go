@@ -36,6 +36,9 @@ func (s *Source) resolve(ctx context.Context, names []string) (_ []source.Packag
 			return nil, "", fmt.Errorf("%q is not the name of a Debian package", n)
 		}
 	}
+	if s.Archive != nil {
+		return s.resolveArchive(ctx, names)
+	}
 	a, err := s.openApt(ctx)
 	if err != nil {
 		return nil, "", err
