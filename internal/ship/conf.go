@@ -72,6 +72,10 @@ func evaluate(ctx context.Context, path string, src []byte, o Options, g image.G
 		file: path, dir: filepath.Dir(path), lines: make(map[string]int),
 		vars: make(map[string]string), used: make(map[string]bool),
 	}
+	if text, marked := bytes.CutPrefix(src, byteOrderMark); marked {
+		src = text
+		c.notes = append(c.notes, path+":1: has a byte order mark: it was taken off, sailor's shell would not know the first line")
+	}
 	if bytes.Contains(src, []byte("\r\n")) {
 		src = bytes.ReplaceAll(src, []byte("\r\n"), []byte("\n"))
 		c.notes = append(c.notes, path+": has the line ends of Windows: they were taken off, sailor would keep them in its values")
@@ -102,7 +106,8 @@ func evaluate(ctx context.Context, path string, src []byte, o Options, g image.G
 	if err := c.collectHooks(ctx, s, src); err != nil {
 		return nil, err
 	}
-	return c, c.findMisspelt()
+	c.noteMisspelt()
+	return c, nil
 }
 
 // foreign returns the variables of environ that mean nothing in a definition:

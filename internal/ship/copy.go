@@ -1,10 +1,12 @@
 package ship
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"path"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -58,13 +60,13 @@ func (e *evaluator) add(cmd *instructions.AddCommand) (Step, error) {
 		return Step{}, errors.New("ADD --checksum is for one address")
 	}
 	if !checksum.MatchString(c.Checksum) {
-		return Step{}, fmt.Errorf("ADD --checksum=%s: want sha256: (or sha512:) and the digest in hexadecimal", quoted(c.Checksum))
+		return Step{}, fmt.Errorf("ADD --checksum=%s: supported are sha256: and sha512:, each with the digest in hexadecimal", quoted(c.Checksum))
 	}
 	return Step{Copy: c}, nil
 }
 
 var (
-	checksum = regexp.MustCompile(`^(sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128})$`)
+	checksum = regexp.MustCompile(`^(sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$`)
 	octal    = regexp.MustCompile(`^[0-7]{1,5}$`)
 	symbolic = regexp.MustCompile(`^[ugoa]*([-+=][rwxXstugo]*)+(,[ugoa]*([-+=][rwxXstugo]*)+)*$`)
 	git      = regexp.MustCompile(`^(git://|ssh://|git@[^/]+:|.+\.git(#.*)?$)`)
@@ -196,20 +198,25 @@ func (e *evaluator) sources(c *Copy) error {
 			continue
 		}
 		local := e.fromContext(s)
-		if local != "." && strings.HasPrefix(path.Clean(local)+"/", "../") {
-			return fmt.Errorf("%s %s: it is outside of the build context: copy it in there, or build with a folder above as context", e.in.verb(), s)
+		c.Sources[i] = cmp.Or(tidy("/"+local, c.Parents)[1:], ".")
+		if strings.HasPrefix(path.Clean(local)+"/", "../") {
+			e.note(fmt.Sprintf("%s %s: nothing is above the build context: %s of it is taken", e.in.verb(), s, c.Sources[i]))
 		}
-		c.Sources[i] = tidy(local, c.Parents)
 	}
 	return nil
 }
 
-// tidy cleans a path, but for the /./ that --parents gives a meaning.
+// tidy cleans an absolute path, above whose root is nothing, but for the /./
+// that --parents gives a meaning.
 func tidy(p string, parents bool) string {
-	if parents {
+	if parents && !slices.Contains(strings.Split(p, "/"), "..") {
 		return p
 	}
-	return path.Clean(p)
+	base, rest, pivot := strings.Cut(p, "/./")
+	if !parents || !pivot {
+		return path.Clean(p)
+	}
+	return strings.TrimSuffix(path.Clean("/"+base), "/") + "/." + path.Clean("/"+rest)
 }
 
 // fromContext makes a source relative to the build context. In smolBSD's

@@ -274,9 +274,11 @@ func (e *evaluator) volume(words []string) (Step, error) {
 		if dir = path.Clean("/" + dir); dir == "/" {
 			return Step{}, errors.New("VOLUME / is the whole root")
 		}
+		kept := keptVolume
 		if e.def.smol {
-			e.note(fmt.Sprintf("VOLUME %s: smolBSD shares a folder of the host there: here it is a volume, for which run may be given a folder", dir))
+			kept = "smolBSD shares a folder of the host there: here it is " + kept
 		}
+		e.note(fmt.Sprintf("VOLUME %s: %s", dir, kept))
 		m.Dirs = append(m.Dirs, dir)
 		if !slices.Contains(e.cfg.Volumes, dir) {
 			e.cfg.Volumes = append(e.cfg.Volumes, dir)

@@ -14,8 +14,8 @@ import (
 	"mvdan.cc/sh/v3/interp"
 )
 
-// rootsOf returns the folders that a definition in dir may read in: its own,
-// the one above it (sailor's checkout), and the one we are in.
+// rootsOf returns the folders of which a definition in dir may include files:
+// its own, the one above it (sailor's checkout), and the one we are in.
 func rootsOf(dir string) []string {
 	var roots []string
 	for _, d := range []string{dir, filepath.Dir(dir), "."} {
@@ -28,6 +28,23 @@ func rootsOf(dir string) []string {
 		}
 	}
 	return roots
+}
+
+// readableOf returns the folders of which a definition in dir may read any
+// file: its own, and sailor's ships beside it, above it and here.
+func readableOf(dir string) []string {
+	roots := rootsOf(dir)
+	var folders []string
+	if own, err := realPath(dir); err == nil && own != "/" {
+		folders = append(folders, own)
+	}
+	for _, root := range roots {
+		real, err := realPath(filepath.Join(root, "ships"))
+		if err == nil && allowed(roots, real) == nil {
+			folders = append(folders, real)
+		}
+	}
+	return folders
 }
 
 // find returns the file that name means, relative to dir or to a root, if it
@@ -44,6 +61,9 @@ func (s *shell) find(dir, name string) (string, error) {
 	}
 	for _, c := range candidates {
 		if real, err := filepath.EvalSymlinks(c); err == nil {
+			if s.host {
+				return real, nil
+			}
 			return real, allowed(s.roots, real)
 		}
 	}
@@ -97,6 +117,12 @@ func (s *shell) open(ctx context.Context, path string, flag int, _ os.FileMode) 
 		return nil, fmt.Errorf("%s: stopped: more than %d files opened", s.where(ctx), maxOpened)
 	}
 	real, err := s.find(interp.HandlerCtx(ctx).Dir, path)
+	if err == nil && !s.host {
+		err = allowed(s.readable, real)
+	}
+	if errors.Is(err, errOutside) {
+		return nil, fmt.Errorf("%s: reads %s: a ship file reads files of its own folder and of ships (--allow-host-commands lets it read all)", s.where(ctx), path)
+	}
 	if err != nil {
 		return nil, &os.PathError{Op: "open", Path: path, Err: err}
 	}

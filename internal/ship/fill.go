@@ -3,11 +3,9 @@ package ship
 import (
 	"errors"
 	"fmt"
-	"net/netip"
 	"os"
 	"path"
 	"path/filepath"
-	"slices"
 	"strings"
 )
 
@@ -19,12 +17,10 @@ func (c *conf) ship(o Options) (Ship, error) {
 		Packages: strings.Fields(c.vars["packages"]),
 		Bins:     strings.Fields(c.vars["shipbins"]),
 		SyncDirs: strings.Fields(c.vars["sync_dirs"]),
-		ROMounts: strings.Fields(c.vars["ro_mounts"]),
-		RWMounts: strings.Fields(c.vars["rw_mounts"]),
 		Services: strings.Fields(c.vars["services"]),
 		Hooks:    c.hooks,
 	}
-	for _, fill := range []func(*Ship) error{c.fillName, c.fillPath, c.fillIP, c.fillConfig, c.fillMore, c.fillSystem, c.fillPrograms} {
+	for _, fill := range []func(*Ship) error{c.fillName, c.fillPath, c.noteAddresses, c.fillConfig, c.fillMore, c.fillSystem, c.fillPrograms} {
 		if err := fill(&s); err != nil {
 			return Ship{}, err
 		}
@@ -33,11 +29,7 @@ func (c *conf) ship(o Options) (Ship, error) {
 	if s.Overlays, err = c.overlays(s.Name, newAnswers(s.Guest).system()); err != nil {
 		return Ship{}, err
 	}
-	for _, m := range []string{"ro_mounts", "rw_mounts"} {
-		if c.vars[m] != "" {
-			c.note(m, "folders of the host are not mounted in a guest: copy what it needs by an overlay")
-		}
-	}
+	c.noteKept(&s)
 	s.Notes = c.notes
 	s.Lines = c.knownLines()
 	return s, nil
@@ -73,30 +65,6 @@ func (c *conf) fillPath(s *Ship) error {
 	}
 	if p := s.ShipPath; p == "" || path.Clean(p) == "/" {
 		return c.wrong("shippath", errors.New("sailor would abort, since that is this system's own root: name a folder, or leave the line out"))
-	}
-	return nil
-}
-
-// fillIP collects ip_<interface>, in the file's order.
-func (c *conf) fillIP(s *Ship) error {
-	var names []string
-	for name, value := range c.vars {
-		if strings.HasPrefix(name, "ip_") && value != "" && c.lines[name] > 0 {
-			names = append(names, name)
-		}
-	}
-	slices.SortFunc(names, func(a, b string) int {
-		return 2*(c.lines[a]-c.lines[b]) + strings.Compare(a, b)
-	})
-	for _, name := range names {
-		p, err := netip.ParsePrefix(c.vars[name])
-		if err != nil {
-			return c.wrong(name, errors.New("not an address with the length of its prefix, such as 192.0.2.1/24"))
-		}
-		s.IP = append(s.IP, IP{Interface: strings.TrimPrefix(name, "ip_"), Prefix: p.String()})
-	}
-	if len(s.IP) > 1 {
-		c.note(names[1], "sailor only uses the first interface that has an address")
 	}
 	return nil
 }

@@ -41,7 +41,7 @@ func (c *conf) fillMore(s *Ship) error {
 		key, value, _ := strings.Cut(kv, "=")
 		s.Config.Labels[key] = value
 	}
-	s.Config.Hooks = image.Hooks{Start: s.Hooks.Start, Stop: s.Hooks.Stop, Status: s.Hooks.Status, Destroy: s.Hooks.Destroy}
+	s.Config.Hooks = s.Hooks.Hooks
 	s.Config.Services = s.Services
 	return nil
 }

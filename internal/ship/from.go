@@ -95,6 +95,9 @@ func (d *definition) from(in Instruction, parsed any) (Stage, error) {
 	if s.From, err = d.base(base); err != nil {
 		return Stage{}, err
 	}
+	if !d.smol && slices.Equal(s.From.Sets, []string{base}) && slices.Contains(netbsdSets, base) {
+		d.notes = append(d.notes, fmt.Sprintf("%s: FROM %s is NetBSD's set of that name: write %s:latest for an image, %s.tgz for the set alone", d.at(in), base, base, base))
+	}
 	if s.From.Guest, err = platformGuest(platform); err == nil && platform != cmd.Platform {
 		d.forget(&s.From.Guest, cmd.Platform)
 	}

@@ -41,7 +41,12 @@ type Options struct {
 // maxFile bounds a definition, in bytes: it is written by hand.
 const maxFile = 256 << 10
 
-var elfMagic = []byte("\x7fELF")
+var (
+	elfMagic = []byte("\x7fELF")
+	// byteOrderMark begins the texts of some editors. A shell takes it for a
+	// part of the first word.
+	byteOrderMark = []byte("\uFEFF")
+)
 
 // Load reads the ship at path: a folder with a ship.conf, Dockerfile or
 // SMOLerfile in it, one of those files, or a single program. Nothing is written, and nothing is run
@@ -184,12 +189,12 @@ func isDockerfile(path string) bool {
 // looksLikeDockerfile says whether the first line that does something is a
 // FROM or ARG.
 func looksLikeDockerfile(src []byte) bool {
-	for line := range bytes.Lines(src) {
-		if line = bytes.TrimSpace(line); len(line) == 0 || line[0] == '#' {
+	for line := range bytes.Lines(bytes.TrimPrefix(src, byteOrderMark)) {
+		words := bytes.Fields(line)
+		if len(words) == 0 || words[0][0] == '#' {
 			continue
 		}
-		word, _, _ := bytes.Cut(line, []byte(" "))
-		return bytes.EqualFold(word, []byte("FROM")) || bytes.EqualFold(word, []byte("ARG"))
+		return bytes.EqualFold(words[0], []byte("FROM")) || bytes.EqualFold(words[0], []byte("ARG"))
 	}
 	return false
 }

@@ -136,8 +136,6 @@ func TestConfErrors(t *testing.T) {
 		{"no shipname", "packages=nginx\n", ": shipname is missing: add a line such as shipname=ship"},
 		{"odd shipname", "\nshipname=../x\n", `:2: shipname="../x": a name has`},
 		{"not shell", "shipname=x\npackages=\"nginx\n", ":2: "},
-		{"misspelt", "shipname=x\n\npakcages=nginx\n", `:3: unknown variable "pakcages" (did you mean "packages"?)`},
-		{"misspelt hook", "shipname=x\nrun_at_builds=true\n", `:2: unknown variable "run_at_builds" (did you mean "run_at_build"?)`},
 		{"a command", "shipname=x\n\nfoo bar\n", `:3: command "foo" is not allowed here`},
 		{"a command inside", "shipname=x\nif true; then\n  p=$(ls /)\nfi\n", `:3: command "ls" is not allowed here`},
 		{"a command in a hook", "shipname=x\nrun_at_stop=\"kill $(cat /pid)\"\n", `:2: command "cat" is not allowed here`},
@@ -196,6 +194,106 @@ func TestConfErrors(t *testing.T) {
 			}
 			if left, err := os.ReadDir(filepath.Dir(path)); err != nil || len(left) != 1 {
 				t.Errorf("the folder holds %v, %v; want the definition alone", left, err)
+			}
+		})
+	}
+}
+
+// What has no effect in a guest is told, each with its line.
+func TestConfNotes(t *testing.T) {
+	tests := []struct {
+		name, conf string
+		want       []string
+	}{
+		{"nothing", "shipname=x\npackages=nginx\nstopsignal=TERM\nhealthcheck=none\n", nil},
+		{"misspelt", "shipname=x\n\npakcages=nginx\nservice=nginx\n", []string{
+			`:3: unknown variable "pakcages": did you mean "packages"?`, `:4: unknown variable "service": did you mean "services"?`,
+		}},
+		{"misspelt hook", "shipname=x\nrun_at_builds=true\n", []string{`:2: unknown variable "run_at_builds": did you mean "run_at_build"?`}},
+		{"a variable of the author's own", "shipname=x\npackage=nginx\npackages=${package}\nmine=1\n", nil},
+		{"one that an included file reads", "shipname=x\npackage=nginx\n. ./inc\n", nil},
+		{"an address", "shipname=x\nip_re0=192.0.2.1/24\n", []string{":2: ip_re0: sailor gives the host's interface this address"}},
+		{"mounts", "shipname=x\nro_mounts=/a\nrw_mounts=/b\n", []string{":2: ro_mounts: folders of the host", ":3: rw_mounts: folders of the host"}},
+		{"debug", "shipname=x\ndebug=echo\n", []string{":2: debug: has no effect here"}},
+		{"volumes", "shipname=x\nvolumes=/data\n", []string{":2: volumes: a folder of the root: what is written there is gone with the VM"}},
+		{"a health check", "shipname=x\nhealthcheck=true\n", []string{":2: healthcheck: kept with the image: a guest is ready when its ports answer"}},
+		{"a signal", "shipname=x\nstopsignal=HUP\n", []string{":2: stopsignal: kept with the image: a service is stopped by SIGTERM"}},
+		{"hooks", "shipname=x\nrun_at_start=a\nrun_at_stop=b\nrun_at_status=c\nrun_at_destroy=d\nrun_at_build=e\n", []string{
+			":2: run_at_start: kept with the image: nothing runs it", ":3: run_at_stop: ", ":4: run_at_status: ", ":5: run_at_destroy: ",
+		}},
+		{"a byte order mark", "\uFEFFshipname=x\n", []string{":1: has a byte order mark"}},
+		{"line ends of Windows", "\uFEFFshipname=x\r\n", []string{":1: has a byte order mark", ": has the line ends of Windows"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			dir := writeFiles(t, map[string]string{"ship.conf": tt.conf, "inc": "\uFEFFpackages=$package\n"})
+			path := filepath.Join(dir, "ship.conf")
+			s, err := Load(t.Context(), path, Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			begin(t, s.Notes, path, tt.want)
+		})
+	}
+}
+
+// begin checks that the notes are these, which follow the definition's path,
+// as far as these go.
+func begin(t *testing.T, got []string, path string, want []string) {
+	t.Helper()
+	if len(got) != len(want) {
+		t.Fatalf("notes %q; want %q", got, want)
+	}
+	for i := range got {
+		if !strings.HasPrefix(got[i], path+want[i]) {
+			t.Errorf("note %q; want %s%s…", got[i], path, want[i])
+		}
+	}
+}
+
+// A definition reads files of its folder and of sailor's ships; what is above
+// has to be included.
+func TestReadable(t *testing.T) {
+	top := writeFiles(t, map[string]string{
+		"a/version": "in", "a/deep/version": "deep", "secret": "above", "vars": "packages=included\n", "ships/web/version": "ships", "here/secret": "here",
+	})
+	if err := os.Symlink("../secret", filepath.Join(top, "a/link")); err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(filepath.Join(top, "here"))
+	tests := []struct{ name, conf, want, fault string }{
+		{"its folder's", "read packages <version", "in", ""},
+		{"below that", "packages=$(<./deep/version)", "deep", ""},
+		{"of ships", "read packages <../ships/web/version", "ships", ""},
+		{"of ships above", "read packages <ships/web/version", "ships", ""},
+		{"none", "read packages <nothing || packages=none", "none", ""},
+		{"included from above", ". ../vars", "included", ""},
+		{"looked for above", "if [ -f ../secret ]; then packages=there; fi", "there", ""},
+		{"above", "read packages <../secret", "", "reads ../secret: a ship file reads files of its own folder and of ships (--allow-host-commands lets it read all)"},
+		{"above, by a link", "read packages <link", "", "reads link: "},
+		{"above, in a substitution", "packages=$(<../secret)", "", "reads ../secret: "},
+		{"of the current folder", "read packages <" + filepath.Join(top, "here/secret"), "", "reads "},
+		{"of the host", "read packages </etc/passwd", "", "reads /etc/passwd: "},
+		{"in a hook", "run_at_build=\"$(</etc/passwd)\"", "", "reads /etc/passwd: "},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			path := filepath.Join(top, "a", "ship.conf")
+			if err := os.WriteFile(path, []byte("shipname=x\n"+tt.conf+"\n"), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			s, err := Load(t.Context(), path, Options{})
+			if tt.fault != "" {
+				if want := path + ":2: " + tt.fault; err == nil || !strings.HasPrefix(err.Error(), want) {
+					t.Errorf("error %v; want %s", err, want)
+				}
+				if _, err := Load(t.Context(), path, Options{AllowHostCommands: true}); err != nil {
+					t.Errorf("where the host's commands are allowed: %v", err)
+				}
+				return
+			}
+			if got := strings.Join(s.Packages, " "); err != nil || got != tt.want {
+				t.Errorf("packages %q, %v; want %s", got, err, tt.want)
 			}
 		})
 	}

@@ -135,6 +135,7 @@ func (r *reader) read(ctx context.Context, path, name string, src []byte) ([]Ins
 		return nil, err
 	}
 	defer func() { r.open = r.open[:len(r.open)-1] }()
+	src = bytes.TrimPrefix(src, byteOrderMark)
 	if r.smol {
 		src = separateHeredocs(src)
 	}

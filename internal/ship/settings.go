@@ -154,13 +154,16 @@ func (e *evaluator) setLabel(key, value string) {
 func (e *evaluator) health(cmd *instructions.HealthCheckCommand) error {
 	h := cmd.Health
 	if h.StartInterval != 0 {
-		e.note(fmt.Sprintf("HEALTHCHECK --start-interval=%v is not used: the interval is the same from the start", h.StartInterval))
+		e.note(fmt.Sprintf("HEALTHCHECK --start-interval=%v is not kept: images have one interval", h.StartInterval))
 	}
 	if len(h.Test) > 1 && strings.TrimSpace(strings.Join(h.Test[1:], "")) == "" {
 		return errors.New("HEALTHCHECK CMD: the command is empty")
 	}
 	e.cfg.Health = &image.Health{
 		Test: h.Test, Interval: h.Interval, Timeout: h.Timeout, StartPeriod: h.StartPeriod, Retries: h.Retries,
+	}
+	if isChecked(e.cfg.Health) {
+		e.note("HEALTHCHECK is " + keptHealth)
 	}
 	return nil
 }
@@ -170,7 +173,9 @@ func (e *evaluator) stopSignal(word string) error {
 	if err != nil {
 		return err
 	}
-	e.cfg.StopSignal, err = signalName(name, e.guest.OS)
+	if e.cfg.StopSignal, err = signalName(name, e.guest.OS); isStopped(e.cfg.StopSignal) {
+		e.note("STOPSIGNAL is " + keptSignal)
+	}
 	return err
 }
 

@@ -34,10 +34,11 @@ var errTooLong = fmt.Errorf("not evaluated after %v", evalTime)
 // running anything of the host: commands are answered by us or refused, and
 // only files near the definition can be read.
 type shell struct {
-	file    string   // the definition, for messages
-	roots   []string // folders whose files may be read, without symbolic links
-	answers answers
-	host    bool // programs of the host may run
+	file     string   // the definition, for messages
+	roots    []string // folders whose files may be included, without symbolic links
+	readable []string // those of which any file may be read
+	answers  answers
+	host     bool // programs of the host may run
 
 	runner *interp.Runner
 	used   map[string]bool // variables that included files read
@@ -64,7 +65,7 @@ type shell struct {
 // newShell returns a shell for the definition file in the folder dir, with
 // these variables set.
 func newShell(file, dir string, vars []string, a answers, host bool) (*shell, error) {
-	s := &shell{file: file, answers: a, host: host, roots: rootsOf(dir)}
+	s := &shell{file: file, answers: a, host: host, roots: rootsOf(dir), readable: readableOf(dir)}
 	for _, v := range vars {
 		s.given += len(v)
 	}
@@ -235,16 +236,17 @@ func (s *shell) include(ctx context.Context, args []string) ([]string, error) {
 	if err == nil && len(b) > maxFile {
 		err = fmt.Errorf("over %d KiB", maxFile>>10)
 	}
+	text := bytes.TrimPrefix(b, byteOrderMark)
 	var f *syntax.File
 	if err == nil {
-		f, err = parse(b, args[1])
+		f, err = parse(text, args[1])
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: include %s: %w", at, args[1], err)
 	}
 	reads(f, s.used)
 	s.read.add(path, b)
-	s.inside, s.included, s.text = args[1], path, s.guarded(b, f)
+	s.inside, s.included, s.text = args[1], path, s.guarded(text, f)
 	return append([]string{args[0], path}, args[2:]...), nil
 }
 

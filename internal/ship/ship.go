@@ -27,10 +27,7 @@ type Ship struct {
 	Packages []string `json:"packages,omitempty"`
 	Bins     []string `json:"shipbins,omitempty"` // files or globs of the guest's system, with their libraries
 	SyncDirs []string `json:"sync_dirs,omitempty"`
-	ROMounts []string `json:"ro_mounts,omitempty"`
-	RWMounts []string `json:"rw_mounts,omitempty"`
 	Services []string `json:"services,omitempty"` // rc.d names, each <name>=YES in rc.conf
-	IP       []IP     `json:"ip,omitempty"`
 	Hooks    Hooks    `json:"hooks,omitzero"`
 
 	Sets    []string `json:"sets,omitempty"`    // NetBSD sets, besides those of From: "base", "comp:/usr/bin/strip"
@@ -59,19 +56,10 @@ type Ship struct {
 	Notes []string `json:"notes,omitempty"`
 }
 
-// IP is an address alias that sailor puts on an interface at start.
-type IP struct {
-	Interface string `json:"interface"`
-	Prefix    string `json:"prefix"` // CIDR
-}
-
 // Hooks are shell commands run in the tree at points of its life, in order.
 type Hooks struct {
-	Build   []string `json:"build,omitempty"`
-	Start   []string `json:"start,omitempty"`
-	Stop    []string `json:"stop,omitempty"`
-	Status  []string `json:"status,omitempty"`
-	Destroy []string `json:"destroy,omitempty"`
+	Build       []string `json:"build,omitempty"`
+	image.Hooks          // the others, which Config has, too
 }
 
 // An Overlay is a host folder whose files go over the tree.

@@ -254,7 +254,9 @@ func (e *evaluator) smolKey(name, value string) error {
 		}
 		e.keys[name] = value
 	case "imgsize":
-		e.cfg.DiskSize, err = megabytes(value)
+		if e.cfg.DiskSize, err = megabytes(value); e.cfg.DiskSize > 0 {
+			e.note("LABEL imgsize is " + keptSize)
+		}
 	case "mem":
 		e.cfg.Memory, err = megabytes(value)
 	case "publish":
@@ -264,7 +266,9 @@ func (e *evaluator) smolKey(name, value string) error {
 			e.publish(p)
 		}
 	case "mountro":
-		e.cfg.ReadOnly, err = yes(value)
+		if e.cfg.ReadOnly, err = yes(value); e.cfg.ReadOnly {
+			e.note("LABEL mountro is " + keptAccess)
+		}
 	case "addsets":
 		list, ok := sets(strings.Join(strings.Fields(value), ","))
 		if !ok && strings.TrimSpace(value) != "" {

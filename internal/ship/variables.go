@@ -26,19 +26,17 @@ func isKnown(name string) bool {
 	return slices.Contains(sailorVariables, name) || slices.Contains(ourVariables, name) || strings.HasPrefix(name, "ip_")
 }
 
-// findMisspelt refuses a variable that means nothing to anybody, is read
+// noteMisspelt notes each variable that means nothing to anybody, is read
 // nowhere in the definition, and is a few slips away from one that does.
-// Others are the author's own business.
-func (c *conf) findMisspelt() error {
+// Others are the author's own business. sailor would pass over them all.
+func (c *conf) noteMisspelt() {
 	known := slices.Concat(sailorVariables, ourVariables)
 	for _, name := range slices.Sorted(maps.Keys(c.assigned)) {
-		line := c.assigned[name]
 		if isKnown(name) || c.used[name] || netbsdTools[name] != "" {
 			continue
 		}
 		if near := spelling.Nearest(name, known); near != "" {
-			return fmt.Errorf("%s:%d: unknown variable %q (did you mean %q?)", c.file, line, name, near)
+			c.notes = append(c.notes, fmt.Sprintf("%s:%d: unknown variable %q: did you mean %q?", c.file, c.assigned[name], name, near))
 		}
 	}
-	return nil
 }
