@@ -19,8 +19,8 @@ import (
 // command line, no pattern and no "name-" that removes.
 var packageName = regexp.MustCompile(`^[a-z0-9][a-z0-9+.-]*[a-z0-9.+](:[a-z0-9]+)?(=[A-Za-z0-9.+~:-]+)?$`)
 
-// Resolve returns the named packages and all that they depend on, in the
-// order that apt would install them in. Recommended packages are left out.
+// Resolve returns the named packages and all that they depend on. Recommended
+// packages are left out.
 func (s *Source) Resolve(ctx context.Context, names []string) ([]source.Package, error) {
 	pkgs, _, err := s.resolve(ctx, names)
 	return pkgs, err

@@ -31,11 +31,12 @@ func (s *Source) install(ctx context.Context, pkgs []source.Package, asked []str
 	if err != nil {
 		return tree.Tree{}, source.Report{}, err
 	}
-	in := &installer{s: s, report: source.Report{Packages: slices.Clone(pkgs)}}
-	explain(in.report.Packages, all, asked)
-	for i, p := range pkgs {
-		in.pkgs = append(in.pkgs, installing{p, all[i]})
+	in := &installer{s: s, pkgs: arrange(pkgs, all)}
+	for i, p := range in.pkgs {
+		in.report.Packages = append(in.report.Packages, p.Package)
+		all[i] = p.files
 	}
+	explain(in.report.Packages, all, asked)
 	if err := in.install(ctx); err != nil {
 		return tree.Tree{}, source.Report{}, err
 	}
@@ -55,6 +56,7 @@ type installer struct {
 	tree   tree.Tree
 	report source.Report
 	state  dpkgState
+	later  []later // scripts that are not recognised, in their order
 }
 
 func (in *installer) install(ctx context.Context) error {
@@ -81,7 +83,7 @@ func (in *installer) install(ctx context.Context) error {
 	}
 	in.prune()
 	in.tree.MakeParents(in.s.time())
-	return nil
+	return in.leave()
 }
 
 // essentialFirst moves the packages that others use without saying so, such

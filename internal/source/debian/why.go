@@ -10,13 +10,7 @@ import (
 // not name is for the first that depends on it, going from those asked for
 // outwards, so that one can follow it back to them.
 func explain(pkgs []source.Package, all []index, asked []string) {
-	byName := make(map[string][]int) // by package name and what is provided
-	for i, p := range pkgs {
-		byName[p.Name] = append(byName[p.Name], i)
-		for _, name := range relations(all[i].Control.field("Provides")) {
-			byName[name] = append(byName[name], i)
-		}
-	}
+	byName := providers(pkgs, all)
 	known := make([]bool, len(pkgs))
 	var queue []int
 	for _, name := range asked {
@@ -29,8 +23,7 @@ func explain(pkgs []source.Package, all []index, asked []string) {
 	}
 	for ; len(queue) > 0; queue = queue[1:] {
 		p := queue[0]
-		c := all[p].Control
-		for _, name := range relations(c.field("Pre-Depends") + "," + c.field("Depends")) {
+		for _, name := range all[p].needs() {
 			for _, i := range byName[name] {
 				if !known[i] {
 					known[i] = true
