@@ -97,6 +97,9 @@ func (p *pkg) build(arch string) error {
 	return nil
 }
 
+// blockSize is of what a signature has digests of, in bytes.
+const blockSize = 64 << 10
+
 // spoil does the damage that is done to the archive.
 func (p *pkg) spoil() {
 	switch p.damage {
@@ -105,9 +108,13 @@ func (p *pkg) spoil() {
 	case signed:
 		var b bytes.Buffer
 		b.WriteString("!<arch>\n")
-		hash := fmt.Sprintf("pkgsrc signature\n\nversion: 1\npkgname: %s\nalgorithm: SHA512\nblock size: 65536\nfile size: %d\n\n%x\nend pkgsrc signature\n",
-			p.name, len(p.archive), sha512.Sum512(p.archive))
-		arMember(&b, "+PKG_HASH", []byte(hash))
+		var hash bytes.Buffer
+		fmt.Fprintf(&hash, "pkgsrc signature\n\nversion: 1\npkgname: %s\nalgorithm: SHA512\nblock size: %d\nfile size: %d\n\n", p.name, blockSize, len(p.archive))
+		for block := range slices.Chunk(p.archive, blockSize) {
+			fmt.Fprintf(&hash, "%x\n", sha512.Sum512(block))
+		}
+		hash.WriteString("end pkgsrc signature\n")
+		arMember(&b, "+PKG_HASH", hash.Bytes())
 		arMember(&b, "+PKG_GPG_SIGNATURE", []byte("nobody's signature"))
 		arMember(&b, p.fileName(), p.archive)
 		p.archive = b.Bytes()

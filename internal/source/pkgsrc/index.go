@@ -38,7 +38,7 @@ import (
 //
 // Numbers are varints, strings come after their length.
 const (
-	indexMagic = "fc-pkgsummary-2\n"
+	indexMagic = "fc-pkgsummary-3\n"
 	headAt     = 24
 	maxHead    = 1 << 28 // bytes
 	maxHeader  = 1 << 14 // bytes of the JSON and its length

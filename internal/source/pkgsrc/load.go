@@ -40,6 +40,18 @@ func (s *Source) load(ctx context.Context, choices []choice) ([]*unpacked, error
 }
 
 func (s *Source) loadOne(ctx context.Context, client *fetch.Client, e *entry) (*unpacked, error) {
+	if err := s.permit(e); err != nil {
+		return nil, err
+	}
+	u, err := s.unpacked(ctx, client, e)
+	if err != nil {
+		return nil, err
+	}
+	return u, s.verify(ctx, e, u)
+}
+
+// unpacked returns the package e, which is got unless it is there.
+func (s *Source) unpacked(ctx context.Context, client *fetch.Client, e *entry) (*unpacked, error) {
 	at := s.packPath(e)
 	u, err := readUnpacked(at)
 	if err == nil {
@@ -52,7 +64,7 @@ func (s *Source) loadOne(ctx context.Context, client *fetch.Client, e *entry) (*
 		return nil, fmt.Errorf("get %s: it is not there yet, and the network is not to be used: try once without --offline", e.name())
 	}
 	s.progress("get " + e.name())
-	err = client.File(ctx, s.address(e.file()), fetchable(e.Sum), func(file string) error {
+	err = client.File(ctx, s.address(e.file()), fetchable(s.wanted(e)), func(file string) error {
 		s.progress("unpack " + e.name())
 		if err := unpack(ctx, e, file, at); err != nil && ctx.Err() == nil {
 			return fmt.Errorf("unpack %s: %w: %w", s.address(e.file()), errNotAsListed, err)

@@ -51,6 +51,16 @@ type Source struct {
 	// The zero value means 1970, so that trees are reproducible.
 	Time time.Time
 
+	// Locked are the digests, "sha256:" and hex, that packages' files must
+	// have, by their names; those that are not in it may have any.
+	Locked map[string]string
+	// Keyring is a file of OpenPGP keys, as gpgv(1) takes it: all packages must
+	// be signed by one of them. Where it is empty nobody looks who signed.
+	Keyring string
+	// AllowUnverified takes packages by plain HTTP even where neither a digest
+	// nor a signature tells whether they are what was published.
+	AllowUnverified bool
+
 	Client  *fetch.Client // nil: one whose Dir is in Dir
 	Offline bool          // use the package list and packages that are there
 	Refresh bool          // look for a new package list even when there is a recent one
@@ -144,6 +154,7 @@ func (s *Source) install(ctx context.Context, x *index, names []string) (*Instal
 		in.Report.Notes = append(in.Report.Notes, notes...)
 		s.reportOn(&in.Report, in.plans[i], all[i])
 	}
+	in.Report.Notes = append(s.unverified(choices, in.Report.Packages), in.Report.Notes...)
 	in.Report.System = required(choices)
 	if s.Register {
 		s.register(in.plans, choices, all)
@@ -153,8 +164,8 @@ func (s *Source) install(ctx context.Context, x *index, names []string) (*Instal
 
 // reportOn adds what the package's script and signature leave to be said.
 func (s *Source) reportOn(r *source.Report, p plan, u *unpacked) {
-	if u.Signed {
-		r.Notes = append(r.Notes, source.Note{Package: p.pkg.String(), Text: "it is signed, and the signature was not checked"})
+	if u.Signature != nil && s.Keyring == "" {
+		r.Notes = append(r.Notes, source.Note{Package: p.pkg.String(), Text: "checking who signed it: no keyring was given"})
 	}
 	script, ok := u.Meta["+INSTALL"]
 	if !ok {
@@ -264,7 +275,7 @@ func (s *Source) Key() string {
 }
 
 func (s *Source) key(h header) string {
-	text := fmt.Sprintf("%d %q %q %q %q %q %q %t %d", treeVersion, h.Digest, h.Sums, s.OS, s.Arch, s.Prefix, s.DBDir, s.Register, s.time().UnixNano())
+	text := fmt.Sprintf("%d %q %q %q %q %q %q %t %q %t %d", treeVersion, h.Digest, h.Sums, s.OS, s.Arch, s.Prefix, s.DBDir, s.Register, s.Keyring, s.AllowUnverified, s.time().UnixNano())
 	sum := sha256.Sum256([]byte(text))
 	return hex.EncodeToString(sum[:])
 }

@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -206,51 +205,6 @@ func TestScripts(t *testing.T) {
 		},
 	}}
 	if diff := cmp.Diff(want, in.Report.Scripts); diff != "" {
-		t.Error(diff)
-	}
-}
-
-// signed wraps a package as pkg_admin gpg-sign-package does.
-func signed(archive []byte) []byte {
-	var b bytes.Buffer
-	b.WriteString(arMagic)
-	for _, m := range []struct {
-		name string
-		body []byte
-	}{{"+PKG_HASH", []byte("pkgsrc signature\n\nabc")}, {"+PKG_GPG_SIGNATURE", []byte("x")}, {"p.tgz", archive}} {
-		writeMember(&b, m.name, m.body)
-	}
-	return b.Bytes()
-}
-
-func writeMember(b *bytes.Buffer, name string, body []byte) {
-	pad := func(s string, n int) string { return s + strings.Repeat(" ", n-len(s)) }
-	size := len(body)
-	field := name
-	if len(name) > arNameEnd {
-		field = "#1/" + strconv.Itoa(len(name))
-		size += len(name)
-	} else {
-		name = ""
-	}
-	b.WriteString(pad(field, arNameEnd) + pad("0", arSizeStart-arNameEnd) + pad(strconv.Itoa(size), arSizeEnd-arSizeStart) + "`\n" + name)
-	b.Write(body)
-	if size%2 == 1 {
-		b.WriteByte('\n')
-	}
-}
-
-func TestSigned(t *testing.T) {
-	s := newRepo(t, testPackage{name: "a-1", files: []testFile{{name: "bin/a", text: "a"}}, spoil: signed}).source(t)
-	tr, r, err := s.Packages(t.Context(), []string{"a"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, ok := tr.Get("/usr/pkg/bin/a"); !ok {
-		t.Error("its file is not there")
-	}
-	want := []source.Note{{Package: "a 1", Text: "it is signed, and the signature was not checked"}}
-	if diff := cmp.Diff(want, r.Notes); diff != "" {
 		t.Error(diff)
 	}
 }

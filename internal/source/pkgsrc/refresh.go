@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/fakecracker/fakecracker/internal/archive"
@@ -23,8 +24,9 @@ import (
 // come first.
 var summaries = []string{"pkg_summary.gz", "pkg_summary.zst", "pkg_summary.xz", "pkg_summary.bz2", "pkg_summary"}
 
-// sumsNames are the names of the list of digests that may be beside it.
-var sumsNames = []string{"SHA512.gz", "SHA512.bz2", "SHA512.xz", "SHA512"}
+// sumsNames are the names of the list of digests of packages. Bulk builds
+// leave it beside the folder All, which the summary is in; others in there.
+var sumsNames = []string{"SHA512.bz2", "SHA512.gz", "SHA512.xz", "SHA512"}
 
 const (
 	maxSums     = 128 << 20 // bytes of a list of digests, unpacked
@@ -230,8 +232,7 @@ type sums struct {
 
 // sums gets the list of digests, if there is one.
 func (s *Source) sums(ctx context.Context, client *fetch.Client) (sums, error) {
-	for _, name := range sumsNames {
-		addr := s.address(name)
+	for _, addr := range s.sumsAddresses() {
 		var all sums
 		err := client.File(ctx, addr, "", func(file string) (err error) {
 			all, err = readSums(file)
@@ -246,6 +247,21 @@ func (s *Source) sums(ctx context.Context, client *fetch.Client) (sums, error) {
 		return all, nil
 	}
 	return sums{}, nil
+}
+
+// sumsAddresses are the places where a list of digests may be.
+func (s *Source) sumsAddresses() []string {
+	var all []string
+	mirror := strings.TrimRight(s.Mirror, "/")
+	if above, ok := strings.CutSuffix(mirror, "/All"); ok {
+		for _, name := range sumsNames {
+			all = append(all, above+"/"+name)
+		}
+	}
+	for _, name := range sumsNames {
+		all = append(all, mirror+"/"+name)
+	}
+	return all
 }
 
 func readSums(file string) (_ sums, err error) {
@@ -266,6 +282,11 @@ func readSums(file string) (_ sums, err error) {
 	of, err := fetch.ParseSums(b)
 	if err != nil {
 		return sums{}, err
+	}
+	for name, sum := range of { // a list above All has its packages as All/nginx-1.26.2.tgz
+		if base, ok := strings.CutPrefix(name, "All/"); ok && of[base] == "" {
+			of[base] = sum
+		}
 	}
 	digest := sha256.Sum256(b)
 	return sums{of: of, digest: "sha256:" + hex.EncodeToString(digest[:])}, nil

@@ -2,6 +2,9 @@ package pkgsrc
 
 import (
 	"bufio"
+	"bytes"
+	"crypto/sha512"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -9,10 +12,15 @@ import (
 	"strings"
 )
 
-// A signed package (pkg_admin(1), gpg-sign-package) is an ar(5) archive of
-// +PKG_HASH, which has digests of the blocks of the package, of a signature of
-// that, +PKG_SIGNATURE or +PKG_GPG_SIGNATURE, and of the package.
-const arMagic = "!<arch>\n"
+// A signed package (pkg_admin(1), gpg-sign-package and x509-sign-package) is
+// an ar(5) archive of +PKG_HASH, which has digests of the blocks of the
+// package, of a signature of that, and of the package.
+const (
+	arMagic  = "!<arch>\n"
+	hashName = "+PKG_HASH"
+	gpgName  = "+PKG_GPG_SIGNATURE" // detached, of OpenPGP
+	x509Name = "+PKG_SIGNATURE"     // PKCS #7
+)
 
 // arHeaderSize and those after it are the layout of a member's header.
 const (
@@ -20,32 +28,67 @@ const (
 	arNameEnd    = 16 // the name is before it, filled up with spaces
 	arSizeStart  = 48 // the size in decimal digits…
 	arSizeEnd    = 58 // …and spaces
-	maxSignature = 64 << 20
+	maxHash      = 64 << 20
+	maxSignature = 1 << 20
 )
 
-// openSigned returns the package in r, which begins with arMagic. The
-// signature is left unread: we have no keys to check it with.
-func openSigned(r *bufio.Reader) (io.Reader, error) {
+// A signature is what there is of it in a signed package.
+type signature struct {
+	Kind string `json:"kind"` // gpgName, x509Name or another; empty where there is none
+	Hash []byte `json:"hash"` // what was signed
+	Sig  []byte `json:"sig"`
+}
+
+// openSigned returns the package in r, which begins with arMagic, and what it
+// is signed with. The reader fails at the first block that is not the one that
+// was signed; who signed is for gpgv to tell.
+func openSigned(r *bufio.Reader) (io.Reader, *signedHash, *signature, error) {
 	if _, err := r.Discard(len(arMagic)); err != nil {
-		return nil, err
+		return nil, nil, nil, err
 	}
-	hashed := false
+	s := &signature{}
 	for {
 		name, size, err := readMember(r)
-		if err != nil {
-			return nil, err
-		}
 		switch {
-		case !strings.HasPrefix(name, "+") && hashed:
-			return io.LimitReader(r, size), nil
-		case size > maxSignature || !strings.HasPrefix(name, "+PKG_"):
-			return nil, fmt.Errorf("it is an ar archive that begins with %.40q, no signed package", name)
+		case err != nil:
+			return nil, nil, nil, err
+		case !strings.HasPrefix(name, "+") && s.Hash != nil:
+			h, err := parseHash(s.Hash)
+			if err == nil && h.size != size {
+				err = fmt.Errorf("its signature is of %d bytes, it has %d", h.size, size)
+			}
+			return &blockReader{r: r, hash: h, left: size}, h, s, err
+		case name == hashName && s.Hash == nil:
+			s.Hash, err = readBody(r, name, size, maxHash)
+		case strings.HasPrefix(name, "+PKG_") && name != hashName && s.Kind == "":
+			s.Kind = name
+			s.Sig, err = readBody(r, name, size, maxSignature)
+		default:
+			err = fmt.Errorf("it is an ar archive that begins with %.40q, no signed package", name)
 		}
-		hashed = hashed || name == "+PKG_HASH"
-		if _, err := io.CopyN(io.Discard, r, size+size%2); err != nil {
-			return nil, fmt.Errorf("%s of the signed package: %w", name, err)
+		if err != nil {
+			return nil, nil, nil, err
 		}
 	}
+}
+
+// readBody reads a member of no more than limit bytes, and the byte that fills
+// it up.
+func readBody(r *bufio.Reader, name string, size, limit int64) ([]byte, error) {
+	if size > limit {
+		return nil, fmt.Errorf("%s of the signed package has %d bytes, more than %d", name, size, limit)
+	}
+	b, err := io.ReadAll(io.LimitReader(r, size))
+	if err == nil && int64(len(b)) < size {
+		err = io.ErrUnexpectedEOF
+	}
+	if err == nil && size%2 == 1 {
+		_, err = r.Discard(1)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s of the signed package: %w", name, err)
+	}
+	return b, nil
 }
 
 // readMember reads the header of a member. Names of more than 16 bytes are
@@ -73,4 +116,85 @@ func readMember(r *bufio.Reader) (name string, size int64, err error) {
 		return "", 0, errors.New("it is a damaged ar archive")
 	}
 	return strings.TrimRight(string(long), "\x00"), size - n, nil
+}
+
+// A signedHash is a +PKG_HASH.
+type signedHash struct {
+	name      string // of the package, with its version
+	blockSize int64
+	size      int64    // of the package's file
+	blocks    []string // SHA-512 of each block, hex; the last one may be shorter
+}
+
+// Sizes of blocks, of which pkg_install writes 64 KiB.
+const (
+	minBlock = 1 << 10
+	maxBlock = 16 << 20
+)
+
+// parseHash reads a +PKG_HASH: lines of words before digits, an empty line,
+// the digests and an end.
+func parseHash(b []byte) (*signedHash, error) {
+	bad := errors.New("its " + hashName + " is damaged")
+	head, digests, ok := strings.Cut(string(b), "\n\n")
+	if !ok || head != "pkgsrc signature" {
+		return nil, bad
+	}
+	head, digests, ok = strings.Cut(digests, "\n\n")
+	digests, ended := strings.CutSuffix(digests, "end pkgsrc signature\n")
+	lines := strings.Split(head, "\n")
+	if !ok || !ended || len(lines) != 5 || lines[0] != "version: 1" || lines[2] != "algorithm: SHA512" {
+		return nil, bad
+	}
+	h := &signedHash{blocks: strings.Fields(digests)}
+	h.name, ok = strings.CutPrefix(lines[1], "pkgname: ")
+	var err, serr error
+	h.blockSize, err = strconv.ParseInt(strings.TrimPrefix(lines[3], "block size: "), 10, 64)
+	h.size, serr = strconv.ParseInt(strings.TrimPrefix(lines[4], "file size: "), 10, 64)
+	if !ok || err != nil || serr != nil || h.blockSize < minBlock || h.blockSize > maxBlock || h.size < 1 {
+		return nil, bad
+	}
+	if n := (h.size-1)/h.blockSize + 1; n != int64(len(h.blocks)) {
+		return nil, fmt.Errorf("%w: it has %d blocks, the package has %d", bad, len(h.blocks), n)
+	}
+	return h, nil
+}
+
+// A blockReader hands on blocks that were checked.
+type blockReader struct {
+	r    io.Reader
+	hash *signedHash
+	left int64 // bytes that are not yet read from r
+	next int   // block
+	buf  bytes.Buffer
+}
+
+// Read implements io.Reader.
+func (b *blockReader) Read(p []byte) (int, error) {
+	if b.buf.Len() == 0 {
+		if b.left == 0 {
+			return 0, io.EOF
+		}
+		if err := b.fill(); err != nil {
+			return 0, err
+		}
+	}
+	return b.buf.Read(p)
+}
+
+// fill reads the next block.
+func (b *blockReader) fill() error {
+	size := min(b.left, b.hash.blockSize)
+	b.buf.Reset()
+	if _, err := io.CopyN(&b.buf, b.r, size); err != nil {
+		b.buf.Reset()
+		return io.ErrUnexpectedEOF
+	}
+	sum := sha512.Sum512(b.buf.Bytes())
+	if got := hex.EncodeToString(sum[:]); got != b.hash.blocks[b.next] {
+		b.buf.Reset()
+		return fmt.Errorf("its block %d is not the one that was signed: its SHA-512 is %.16s…, signed was %.16s…", b.next, got, b.hash.blocks[b.next])
+	}
+	b.left, b.next = b.left-size, b.next+1
+	return nil
 }

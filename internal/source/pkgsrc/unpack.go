@@ -39,14 +39,15 @@ type unpacked struct {
 	Format int               `json:"format"`
 	Digest string            `json:"digest"` // of the package's file, "sha256:…"
 	Size   int64             `json:"size"`   // of it, bytes
-	Signed bool              `json:"signed,omitempty"`
-	Meta   map[string]string `json:"meta"` // the files +CONTENTS, +INSTALL and so on
+	Meta   map[string]string `json:"meta"`   // the files +CONTENTS, +INSTALL and so on
+
+	Signature *signature `json:"signature,omitempty"` // nil where it is in no signed archive
 
 	list    *plist
 	entries []tree.Entry
 }
 
-const unpackedFormat = 1
+const unpackedFormat = 2
 
 // readUnpacked opens the pack at p.
 func readUnpacked(p string) (*unpacked, error) {
@@ -92,6 +93,7 @@ type unpacker struct {
 	unpacked
 	w     *pack.Writer
 	files map[string]plistLine // of the packing list; nil while that is not read
+	hash  *signedHash          // of a signed package
 	meta  int64                // bytes of Meta
 	seen  map[string]bool      // files that were there
 }
@@ -119,10 +121,9 @@ func (u *unpacker) read(ctx context.Context, r io.Reader, l archive.Limits) erro
 	b := bufio.NewReaderSize(r, 1<<16)
 	var in io.Reader = b
 	if head, err := b.Peek(len(arMagic)); err == nil && string(head) == arMagic {
-		if in, err = openSigned(b); err != nil {
+		if in, u.hash, u.Signature, err = openSigned(b); err != nil {
 			return err
 		}
-		u.Signed = true
 	}
 	z, err := archive.Decompress(in)
 	if err != nil {
@@ -213,6 +214,9 @@ func (u *unpacker) complete(e *entry) error {
 	}
 	if u.list.name != e.name() {
 		return fmt.Errorf("it is the package %s", u.list.name)
+	}
+	if u.hash != nil && u.hash.name != e.name() {
+		return fmt.Errorf("its signature is of the package %s", u.hash.name)
 	}
 	for _, name := range slices.Sorted(maps.Keys(u.files)) {
 		if !u.seen[name] {

@@ -1,0 +1,109 @@
+package pkgsrc
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"github.com/fakecracker/fakecracker/internal/atomicfile"
+	"github.com/fakecracker/fakecracker/internal/source"
+)
+
+// A package is known to be the one that was built by one of: its digest in the
+// summary or in the list beside it, its digest in a lock, or a signature by a
+// key of the keyring. NetBSD's own servers publish a list; a repository that
+// somebody made of some packages often has nothing of the kind.
+
+// errUnverified is wrapped where a package can't be told from any other.
+var errUnverified = errors.New("no digest of it is published")
+
+// wanted is the digest that the package's file must have, empty where nobody
+// says: that of the repository before that of a lock, which is compared with
+// what came in any case.
+func (s *Source) wanted(e *entry) string { return cmp.Or(e.Sum, s.Locked[e.file()]) }
+
+// permit fails where e would come from whoever answers: by plain HTTP, with
+// nothing to tell it by.
+func (s *Source) permit(e *entry) error {
+	if s.wanted(e) != "" || s.Keyring != "" || s.AllowUnverified || !strings.HasPrefix(strings.ToLower(s.Mirror), "http:") {
+		return nil
+	}
+	return fmt.Errorf("get %s: %w at %s, and by plain http anybody on the way can change it: use an https address, or --allow-unverified", e.name(), errUnverified, s.Mirror)
+}
+
+// verify compares an unpacked package with the lock and the keyring.
+func (s *Source) verify(ctx context.Context, e *entry, u *unpacked) error {
+	if locked := s.Locked[e.file()]; strings.HasPrefix(locked, "sha256:") && locked != u.Digest {
+		return fmt.Errorf("get %s: its digest is %s, locked is %s: %w", e.name(), u.Digest, locked, errNotAsListed)
+	}
+	if s.Keyring == "" {
+		return nil
+	}
+	if err := s.checkSignature(ctx, u.Signature); err != nil {
+		return fmt.Errorf("get %s: %w", e.name(), err)
+	}
+	return nil
+}
+
+// checkSignature has gpgv(1) look whether one of the keyring's keys made it.
+func (s *Source) checkSignature(ctx context.Context, sig *signature) (err error) {
+	switch {
+	case sig == nil || sig.Kind == "":
+		return fmt.Errorf("it is not signed, and only packages signed by a key of %s are wanted", s.Keyring)
+	case sig.Kind != gpgName:
+		return fmt.Errorf("its signature is %s, which a keyring can't verify: only %s is", sig.Kind, gpgName)
+	}
+	keyring, err := filepath.Abs(s.Keyring)
+	if err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp(s.Dir, atomicfile.Prefix+"*")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	file := filepath.Join(dir, "signature")
+	if err := os.WriteFile(file, sig.Sig, 0o600); err != nil {
+		return err
+	}
+	cmd := exec.CommandContext(ctx, "gpgv", "--quiet", "--homedir", dir, "--keyring", keyring, file, "-")
+	cmd.Stdin = bytes.NewReader(sig.Hash)
+	out, err := cmd.CombinedOutput()
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case errors.Is(err, exec.ErrNotFound):
+		return errors.New("check its signature: there is no gpgv on this host: install it (Debian's package is gpgv)")
+	case err != nil:
+		return fmt.Errorf("its signature is not by a key of %s: %s", s.Keyring, strings.Join(strings.Fields(string(out)), " "))
+	}
+	return nil
+}
+
+// unverified returns the note about those of choices that were taken as they
+// came, if there are any.
+func (s *Source) unverified(choices []choice, pkgs []source.Package) []source.Note {
+	var taken []source.Package
+	for i, c := range choices {
+		if s.wanted(c.entry) == "" && s.Keyring == "" {
+			taken = append(taken, pkgs[i])
+		}
+	}
+	if len(taken) == 0 {
+		return nil
+	}
+	which := "it"
+	if n := len(taken) - 1; n > 0 {
+		which = fmt.Sprintf("it and %d more", n)
+	}
+	return []source.Note{{
+		Package: taken[0].String(),
+		Text:    fmt.Sprintf("comparing %s with published digests: %s has none (--lock notes those of what came, and --locked holds to them)", which, s.Mirror),
+	}}
+}
