@@ -28,6 +28,8 @@ type Config struct {
 	// GuestMAC is the hardware address of the guest's card. When nil, it is
 	// learnt from the first frame.
 	GuestMAC net.HardwareAddr
+	// Egress lets the guest reach the outside; nil: it reaches nothing.
+	Egress *Egress
 	// Hold is how long a connection to a published port waits for the guest
 	// to listen, while it boots (see MarkReady); 30 s when zero.
 	Hold time.Duration

@@ -14,8 +14,10 @@
 // guest by Stack.DialContext and by published ports; the guest reaches
 // nothing: TCP to any address is reset at once, UDP is answered with ICMP port
 // unreachable, the rest is dropped, and what was for others than the gateway
-// is counted. No packet of the guest ever opens a socket of the host, so the
-// host's loopback is out of its reach by construction.
+// is counted. No packet of the guest opens a socket of the host, so the
+// host's loopback is out of its reach by construction; but with Config.Egress
+// what the guest sends to addresses outside of the host does (Egress says to
+// which), and the name server answers.
 //
 // ARP is RFC 826, and the rest of what is spoken is netstack's: RFC 791, 792,
 // 768 and 9293. IPv6 is not spoken.

@@ -51,7 +51,8 @@ func (s *Stack) learnMAC(src []byte) {
 }
 
 // receiveIPv4 lets a packet to one of our own addresses through to the
-// netstack; what it does with the others is refuse.
+// netstack, and with Config.Egress what may go out; what it does with the
+// others is refuse.
 func (s *Stack) receiveIPv4(packet []byte, group bool) {
 	if len(packet) < ipv4Size || packet[0]>>4 != 4 {
 		s.count.runts.Add(1)
@@ -64,6 +65,8 @@ func (s *Stack) receiveIPv4(packet []byte, group bool) {
 		s.count.ignored.Add(1) // nobody here listens to groups, nor answers them
 	case dst == s.cfg.Gateway || dst == s.cfg.DNS:
 		s.nic.inject(packet)
+	case s.cfg.Egress != nil && !dst.IsLoopback() && (packet[9] == protoTCP || packet[9] == protoUDP):
+		s.nic.inject(packet) // the outlet is asked
 	default:
 		s.refuse(packet)
 	}

@@ -77,6 +77,9 @@ func New(cfg Config) (*Stack, error) {
 		s.ns.Destroy()
 		return nil, fmt.Errorf("set up network %s: %s", cfg.Subnet, err)
 	}
+	if cfg.Egress != nil {
+		s.openOutlet(*cfg.Egress)
+	}
 	return s, nil
 }
 
