@@ -2,6 +2,7 @@ package netbsd_test
 
 import (
 	"archive/tar"
+	"bytes"
 	"context"
 	"errors"
 	"net"
@@ -10,6 +11,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/klauspost/compress/zstd"
 
 	"github.com/fakecracker/fakecracker/internal/fetch"
 	"github.com/fakecracker/fakecracker/internal/tree"
@@ -24,6 +27,7 @@ func TestBadArchives(t *testing.T) {
 	}{
 		"cut":               {sound[:len(sound)/2], "it ends in the middle"},
 		"no archive":        {[]byte("<html>404</html>"), "it ends in the middle"},
+		"without end":       {bomb(t, tar.Header{Typeflag: tar.TypeReg, Name: "./zeros", Size: 2 << 30, Mode: 0o644}), "its files have more than 1024 MiB"},
 		"garbage":           {[]byte(strings.Repeat("garbage ", 200)), "it is damaged, or no tar archive"},
 		"climbs":            {tgz(t, tarOf(t, member{tar.Header{Typeflag: tar.TypeReg, Name: "./../../etc/passwd", Mode: 0o644}, nil})), "has .. in it"},
 		"links to nothing":  {tgz(t, tarOf(t, hardlink("/x", "/y"))), "/x is another name of /y, which is no file of it"},
@@ -42,6 +46,30 @@ func TestBadArchives(t *testing.T) {
 			t.Errorf("%s: %v, %v is left", name, left, err)
 		}
 	}
+}
+
+// bomb is an archive of a member and more than 1 GiB of zeros, packed as zstd
+// packs them: in some 30 KB.
+func bomb(t *testing.T, h tar.Header) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	z, err := zstd.NewWriter(&b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := tar.NewWriter(z).WriteHeader(&h); err != nil {
+		t.Fatal(err)
+	}
+	zeros := make([]byte, 1<<20)
+	for range 1<<10 + 1 {
+		if _, err := z.Write(zeros); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
 }
 
 // TestOddArchives has what is read with some good will.

@@ -24,6 +24,20 @@ import (
 // are longer, most of them in debug.tar.xz.
 const inMemory = 8 << 20
 
+// What a set may unpack to: leastInflated bytes, or inflation times the size
+// of its archive, whatever is more. Real ones unpack to some five times; the
+// largest, debug.tar.xz of amd64, has 700 MB.
+const (
+	leastInflated = 1 << 30 // bytes
+	inflation     = 100
+	maxEntries    = 1 << 20 // each takes memory
+)
+
+// limits bounds what an archive of so many bytes may have in it.
+func limits(size int64) archive.Limits {
+	return archive.Limits{Bytes: max(leastInflated, inflation*size), Entries: maxEntries}
+}
+
 // readArchive hands the entries of the archive at path to add, as
 // archive.ReadTar does, and reads on to the end of the file where all of them
 // were wanted. raw, if not nil, gets the archive's own bytes.
@@ -33,6 +47,10 @@ func readArchive(ctx context.Context, path string, raw io.Writer, add func(e tre
 		return bare(err)
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
+	fi, err := f.Stat()
+	if err != nil {
+		return bare(err)
+	}
 	var in io.Reader = bufio.NewReaderSize(f, 1<<18)
 	if raw != nil {
 		in = io.TeeReader(in, raw)
@@ -46,7 +64,7 @@ func readArchive(ctx context.Context, path string, raw io.Writer, add func(e tre
 			err = cerr
 		}
 	}()
-	if err := archive.ReadTar(ctx, unpacked, archive.Limits{}, add); err != nil {
+	if err := archive.ReadTar(ctx, unpacked, limits(fi.Size()), add); err != nil {
 		return err
 	}
 	_, err = io.Copy(io.Discard, in)
