@@ -15,7 +15,7 @@ var commands = map[string]command{
 	"mkdir": {do: doMkdir}, "mktemp": {do: doMktemp}, "mv": {do: doMv}, "readlink": {do: doReadlink},
 	"realpath": {do: doReadlink}, "rm": {do: doRm}, "rmdir": {do: doRmdir}, "sed": {do: doSed, reads: true}, "sort": {do: doSort, reads: true},
 	"tempfile": {do: doMktemp}, "touch": {do: doTouch}, "tr": {do: doTr, reads: true}, "true": {do: doTrue},
-	"uname": {do: doUname}, "which": {do: doWhich}, "-umask": {do: doUmask},
+	"uname": {do: doUname}, "which": {do: doWhich}, "-which": {do: doWhich}, "-umask": {do: doUmask},
 
 	"addgroup": {do: doAddgroup}, "adduser": {do: doAdduser}, "getent": {do: doGetent}, "groupadd": {do: doGroupadd},
 	"id": {do: doID}, "systemd-sysusers": {do: doSysusers, reads: true}, "useradd": {do: doUseradd}, "usermod": {do: doUsermod},

@@ -3,6 +3,7 @@ package debian
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strconv"
@@ -17,6 +18,14 @@ type dpkgState struct {
 	statOverride []string          // paths whose owner and mode a script has claimed
 	alternatives map[string]int    // link to the priority of what it leads to
 	debconf      map[string]string // answers that scripts have set
+}
+
+// clone returns a state of its own.
+func (d dpkgState) clone() dpkgState {
+	return dpkgState{
+		diversions: slices.Clone(d.diversions), statOverride: slices.Clone(d.statOverride),
+		alternatives: maps.Clone(d.alternatives), debconf: maps.Clone(d.debconf),
+	}
 }
 
 // A diversion sends what other packages have at a path elsewhere

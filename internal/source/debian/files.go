@@ -238,14 +238,14 @@ func doWhich(c *call) (int, error) {
 }
 
 // lookPath returns where the tree has the program n, or "".
-func (c *call) lookPath(n string) string {
+func (s *script) lookPath(n string) string {
 	dirs := []string{"/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin"}
 	if strings.Contains(n, "/") {
-		dirs = []string{path.Dir(c.abs(n))}
+		dirs = []string{path.Dir(path.Join("/", n))}
 	}
 	for _, d := range dirs {
 		p := path.Join(d, path.Base(n))
-		if e, err := c.get(p, true); err == nil && e.Type == tree.File && e.Mode&0o111 != 0 {
+		if e, err := s.get(p, true); err == nil && e.Type == tree.File && e.Mode&0o111 != 0 {
 			return p
 		}
 	}

@@ -3,12 +3,8 @@ package debian
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
-	"path"
 	"slices"
 	"strings"
 	"sync"
@@ -34,15 +30,16 @@ const (
 // shells are the interpreters whose scripts are understood.
 var shells = []string{"/bin/sh", "/bin/dash", "/bin/bash", "/usr/bin/sh", "/usr/bin/dash", "/usr/bin/bash"}
 
-// runScript runs a maintainer script of p against the tree. What it could not
-// do goes into the report; only running out of time is an error, since what
-// is done until then differs from one time to the next.
+// runScript runs a maintainer script of p against the tree. One with anything
+// that is not recognised leaves nothing behind, and is kept for later. Running
+// out of time is an error, since it is reached elsewhere each time.
 func (in *installer) runScript(ctx context.Context, p installing, name string, args ...string) error {
 	text := p.files.Control[name]
 	if text == "" || in.runNatively(p.Name, name) {
 		return nil
 	}
 	sh := &script{to: in, pkg: p, name: name, umask: 0o022}
+	before, state := in.tree.Clone(), in.state.clone()
 	limited, cancel := context.WithTimeout(ctx, scriptTime)
 	defer cancel()
 	err := sh.run(limited, text, args)
@@ -53,7 +50,12 @@ func (in *installer) runScript(ctx context.Context, p installing, name string, a
 	case limited.Err() != nil:
 		return fmt.Errorf("run %s of package %s: it takes longer than %s", name, p, scriptTime)
 	default:
-		sh.note(0, "the script ended early: "+err.Error(), false)
+		sh.problem(0, "the script ended early: "+err.Error())
+	}
+	if len(sh.problems) > 0 {
+		in.tree, in.state = before, state
+		in.later = append(in.later, later{sh, args})
+		return nil
 	}
 	in.report.Notes = append(in.report.Notes, sh.notes...)
 	return nil
@@ -67,6 +69,8 @@ type script struct {
 
 	mu       sync.Mutex // held by each command and file access: pipelines run side by side
 	notes    []source.Note
+	problems []problem // what is not recognised
+	needs    []string  // programs called and files read that this package has its own version of
 	commands int
 	made     int   // entries
 	written  int64 // bytes
@@ -78,21 +82,21 @@ func (s *script) run(ctx context.Context, text string, args []string) error {
 	first, _, _ := strings.Cut(text, "\n")
 	argv := strings.Fields(strings.TrimPrefix(first, "#!"))
 	if !strings.HasPrefix(first, "#!") || len(argv) == 0 || !slices.Contains(shells, argv[0]) {
-		s.note(1, "the script is not for a shell, and was not run: "+first, false)
+		s.problem(1, "not for a shell: "+first)
 		return nil
 	}
 	file, err := syntax.NewParser().Parse(strings.NewReader(text), s.name)
 	if err != nil {
 		return err
 	}
-	if err := refuse(file); err != nil {
+	if err := settle(file); err != nil {
 		return err
 	}
 	params := append(argv[1:], "--")
 	r, err := interp.New(
 		interp.Params(append(params, args...)...),
 		interp.Dir("/"),
-		interp.Env(expand.ListEnviron(s.environment()...)),
+		interp.Env(expand.ListEnviron(append(s.environment(), ours...)...)),
 		interp.StdIO(bytes.NewReader(nil), io.Discard, io.Discard),
 		interp.CallHandler(s.called),
 		interp.ExecHandlers(func(interp.ExecHandlerFunc) interp.ExecHandlerFunc { return s.exec }),
@@ -118,12 +122,28 @@ func (s *script) environment() []string {
 	}
 }
 
-// refuse finds what the interpreter would do on the host itself: process
-// substitution makes named pipes there.
-func refuse(file *syntax.File) (err error) {
+// ours is what the interpreter would else ask the host for: who runs it, and
+// its process (settle).
+var ours = []string{"UID=0", "EUID=0", "GID=0", processID + "=2"}
+
+// processID is the variable that stands for $$ and PPID.
+const processID = "_SCRIPT_PID"
+
+// settle takes out of a script what the interpreter would ask the host for: the
+// number of a process. What it would do there it refuses: process substitution
+// makes named pipes.
+func settle(file *syntax.File) (err error) {
 	syntax.Walk(file, func(n syntax.Node) bool {
-		if ps, ok := n.(*syntax.ProcSubst); ok {
-			err = fmt.Errorf("line %d: process substitution", ps.Pos().Line())
+		switch n := n.(type) {
+		case *syntax.ProcSubst:
+			err = fmt.Errorf("line %d: process substitution", n.Pos().Line())
+		case *syntax.ParamExp:
+			switch n.Param.Value {
+			case "$", "PPID":
+				n.Param.Value = processID
+			case "RANDOM", "SRANDOM":
+				err = fmt.Errorf("line %d: a random number", n.Pos().Line())
+			}
 		}
 		return err == nil
 	})
@@ -147,10 +167,10 @@ func rewrite(args []string) []string {
 	switch args[0] {
 	case "command":
 		if len(args) > 1 && (args[1] == "-v" || args[1] == "-V") {
-			return append([]string{"which"}, args[2:]...)
+			return append([]string{"-which"}, args[2:]...)
 		}
 	case "type", "hash":
-		return append([]string{"which"}, args[1:]...)
+		return append([]string{"-which"}, args[1:]...)
 	case "umask", "ulimit", "kill", "exec":
 		if args[0] != "exec" || len(args) > 1 {
 			return append([]string{"-" + args[0]}, args[1:]...)
@@ -159,151 +179,10 @@ func rewrite(args []string) []string {
 	return args
 }
 
-// note adds to the report, up to a limit.
-func (s *script) note(line int, text string, known bool) {
-	n := source.Note{Package: s.pkg.Name, Script: s.name, Line: line, Text: text, Known: known}
+// note tells of a command without effect, up to a limit.
+func (s *script) note(line int, text string) {
+	n := source.Note{Package: s.pkg.Name, Script: s.name, Line: line, Text: oneLine(text), Known: true}
 	if len(s.notes) < maxNotes && !slices.Contains(s.notes, n) {
 		s.notes = append(s.notes, n)
 	}
-}
-
-// A call is one command that a script runs.
-type call struct {
-	*script
-	ctx  context.Context // of the script's run
-	args []string        // args[0] is the command's bare name
-	dir  string
-	line int    // of the script
-	in   []byte // what it was given on its standard input, when it reads that
-	out  bytes.Buffer
-}
-
-// A command is a native version of one that scripts use. do does what it
-// would, on the tree, and returns its exit status, and an error when it could
-// not do what was meant.
-type command struct {
-	do    func(c *call) (int, error)
-	reads bool // its standard input
-}
-
-// exec answers every command of a script. None reaches the host.
-func (s *script) exec(ctx context.Context, args []string) error {
-	hc := interp.HandlerCtx(ctx)
-	c := &call{script: s, ctx: ctx, args: slices.Clone(args), dir: hc.Dir, line: int(hc.Pos.Line())}
-	c.args[0] = path.Base(args[0])
-	cmd := commands[c.args[0]]
-	if cmd.do == nil {
-		return s.unknown(c, strings.Join(args, " "), hc.Stdout)
-	}
-	if cmd.reads && hc.Stdin != nil { // not under the lock: its writer may wait for that
-		b, err := io.ReadAll(io.LimitReader(hc.Stdin, maxWritten))
-		if err != nil {
-			return err
-		}
-		c.in = b
-	}
-	status, err := s.answer(c, cmd, strings.Join(args, " "))
-	if err != nil {
-		return err
-	}
-	// Who reads it may be gone, as head(1) is: no concern of the command's.
-	_, _ = hc.Stdout.Write(c.out.Bytes())
-	if status != 0 {
-		return interp.ExitStatus(status)
-	}
-	return nil
-}
-
-// answer runs a command and notes what went wrong. It fails when the time is
-// over.
-func (s *script) answer(c *call, cmd command, text string) (status uint8, err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	n, err := cmd.do(c)
-	if c.ctx.Err() != nil {
-		return 0, c.ctx.Err()
-	}
-	if err != nil {
-		s.note(c.line, text+": "+oneLine(err), false)
-		n = max(n, 1)
-	}
-	return uint8(min(n, 255)), nil
-}
-
-// notFound is the exit status of a command that a shell doesn't find
-// (POSIX, sh, 2.8.2).
-const notFound = 127
-
-// unknown notes a command that has no native version. It is taken to have
-// ended well, unless something waits for its output: then it fails, and the
-// file that would get the output is left as it was.
-func (s *script) unknown(c *call, text string, out io.Writer) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	harmless := irrelevant(c.args)
-	s.note(c.line, text, harmless)
-	if harmless || out == nil || out == io.Discard || out == (null{}) {
-		return nil
-	}
-	if f, ok := out.(*writeFile); ok {
-		f.spoiled = true
-	}
-	return interp.ExitStatus(notFound)
-}
-
-func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
-
-// abs returns the absolute path that p is for the command.
-func (c *call) abs(p string) string {
-	if !path.IsAbs(p) {
-		p = path.Join(c.dir, p)
-	}
-	return path.Clean(p)
-}
-
-// options splits a command's arguments into those that begin with "-" and the
-// others. Those named in withValue take the next argument as their value;
-// flags are the others that the command knows, with blanks between. One that
-// is neither is noted.
-func (c *call) options(flags string, withValue ...string) (opts map[string]string, rest []string) {
-	opts = make(map[string]string)
-	known := append(strings.Fields(flags), withValue...)
-	set := func(name, value string) {
-		opts[name] = value
-		if !slices.Contains(known, name) {
-			c.note(c.line, fmt.Sprintf("%s: option %s has no native version", c.args[0], name), false)
-		}
-	}
-	for i := 1; i < len(c.args); i++ {
-		a := c.args[i]
-		name, value, _ := strings.Cut(a, "=")
-		switch {
-		case a == "--":
-			return opts, append(rest, c.args[i+1:]...)
-		case a == "-" || !strings.HasPrefix(a, "-"):
-			rest = append(rest, a)
-		case slices.Contains(withValue, a) && i+1 < len(c.args):
-			i++
-			opts[a] = c.args[i]
-		case strings.HasPrefix(a, "--"):
-			set(name, value)
-		case slices.Contains(withValue, a[:2]):
-			opts[a[:2]] = a[2:]
-		default:
-			for _, letter := range a[1:] {
-				set("-"+string(letter), "")
-			}
-		}
-	}
-	return opts, rest
-}
-
-// has reports whether opts has one of names.
-func has(opts map[string]string, names ...string) bool {
-	return slices.ContainsFunc(names, func(n string) bool { _, ok := opts[n]; return ok })
-}
-
-// notExist reports whether err says that a path isn't there.
-func notExist(err error) bool {
-	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, os.ErrNotExist)
 }

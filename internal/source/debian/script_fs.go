@@ -37,6 +37,7 @@ func (s *script) open(ctx context.Context, p string, flag int, perm os.FileMode)
 		return null{}, nil
 	}
 	if text, ok := stubs[p]; ok && flag&(os.O_WRONLY|os.O_RDWR) == 0 {
+		s.need(p)
 		return readFile{strings.NewReader(text)}, nil
 	}
 	s.mu.Lock()
@@ -46,9 +47,6 @@ func (s *script) open(ctx context.Context, p string, flag int, perm os.FileMode)
 		return readFile{bytes.NewReader(b)}, err
 	}
 	w := &writeFile{s: s, path: p, mode: uint32(perm.Perm()) &^ s.umask}
-	if old, err := s.to.tree.Lookup(p); err == nil {
-		w.before = &old
-	}
 	if flag&os.O_APPEND != 0 {
 		b, err := s.read(p)
 		if err != nil && !notExist(err) {
@@ -84,9 +82,6 @@ type writeFile struct {
 	path string
 	mode uint32
 	buf  bytes.Buffer
-
-	spoiled bool        // what was to be written is not known
-	before  *tree.Entry // what was there; nil: nothing
 }
 
 func (w *writeFile) Read([]byte) (int, error) { return 0, fs.ErrPermission }
@@ -101,17 +96,7 @@ func (w *writeFile) Write(p []byte) (int, error) {
 func (w *writeFile) Close() error {
 	w.s.mu.Lock()
 	defer w.s.mu.Unlock()
-	if !w.spoiled {
-		return w.s.write(w.path, w.buf.Bytes(), w.mode)
-	}
-	if w.before != nil {
-		return w.s.to.tree.Rewrite(*w.before)
-	}
-	p, err := w.s.to.tree.Resolve(w.path)
-	if err == nil {
-		w.s.to.tree.Remove(p)
-	}
-	return err
+	return w.s.write(w.path, w.buf.Bytes(), w.mode)
 }
 
 // read returns a file's bytes.

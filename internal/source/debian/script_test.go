@@ -32,7 +32,6 @@ func TestScripts(t *testing.T) {
 		script string
 		want   []string // entries that must be there
 		text   map[string]string
-		notes  []string
 	}{
 		{
 			name: "folders, owners and modes",
@@ -106,33 +105,6 @@ func TestScripts(t *testing.T) {
 			script: `ldconfig; deb-systemd-helper enable x.service; invoke-rc.d x start || exit 1; if command -v update-menus >/dev/null; then touch /etc/wrong; fi`,
 		},
 		{
-			name:   "what has no native version",
-			script: "set -e\nmake-it-so --now\ntouch /etc/went-on\nfrob s/a/b/ /etc/passwd\n",
-			want:   []string{"/etc/went-on file 0644 0:0"},
-			notes:  []string{"package x: postinst:3: make-it-so --now", "package x: postinst:5: frob s/a/b/ /etc/passwd"},
-		},
-		{
-			name:   "what can't be done",
-			script: "set -e\nchown nobody-knows /etc/passwd\ntouch /etc/never",
-			notes: []string{
-				`package x: postinst:3: chown nobody-knows /etc/passwd: look up the owner "nobody-knows": there is no user "nobody-knows"`,
-				"package x: postinst:0: the script ended early: exit status 1",
-			},
-		},
-		{
-			name: "output of what has no native version",
-			script: `frob s/a/x/ /usr/share/x/conf > /usr/share/x/conf
-				frob /etc/passwd > /etc/new; mv /etc/new /etc/passwd || touch /etc/kept
-				frob | grep -q x || touch /etc/piped; [ -n "$(frob -v || echo none)" ] && touch /etc/none; frob >/dev/null && touch /etc/unread`,
-			want: []string{"/etc/kept file 0644 0:0", "/etc/piped file 0644 0:0", "/etc/none file 0644 0:0", "/etc/unread file 0644 0:0"},
-			text: map[string]string{"/usr/share/x/conf": "a=1\nb=2\n"},
-			notes: []string{
-				"package x: postinst:2: frob s/a/x/ /usr/share/x/conf", "package x: postinst:3: frob /etc/passwd",
-				"package x: postinst:3: mv /etc/new /etc/passwd: /etc/new: file does not exist",
-				"package x: postinst:4: frob", "package x: postinst:4: frob -v",
-			},
-		},
-		{
 			name: "sed",
 			script: `sed s/a/x/ /usr/share/x/conf > /etc/1; sed -i -e 's,=\([0-9]\),: <\1&>,g' -e /b/d /usr/share/x/conf
 				printf 'one two\nthree\n' | sed -n 's/[aeiou]/-/gp; /th/p' > /etc/2; echo a.b/c | sed -E 's/(x|a)\.|\//\n/' > /etc/3`,
@@ -141,53 +113,10 @@ func TestScripts(t *testing.T) {
 			},
 		},
 		{
-			name:   "sed that is not understood",
-			script: `sed '1,/x/{N;D}' /usr/share/x/conf > /etc/1 || sed -i.bak s/a/b/ /usr/share/x/conf || sed 's/\(.\)\1/x/' /usr/share/x/conf`,
-			text:   map[string]string{"/usr/share/x/conf": "a=1\nb=2\n"},
-			notes: []string{
-				`package x: postinst:2: sed 1,/x/{N;D} /usr/share/x/conf: command "1,/x/{N;D}" has no native version`,
-				"package x: postinst:2: sed -i.bak s/a/b/ /usr/share/x/conf: option -i.bak has no native version",
-				"package x: postinst:2: sed s/\\(.\\)\\1/x/ /usr/share/x/conf: error parsing regexp: invalid escape sequence: `\\1`",
-				"package x: postinst:0: the script ended early: exit status 1",
-			},
-		},
-		{
-			name:   "options that are not known",
-			script: "cp --sparse=always -p /usr/share/x/conf /etc/c; chmod -x,g+w /usr/bin/tool; mkdir -Z /opt",
-			want:   []string{"/etc/c file 0644 0:0", "/usr/bin/tool file 0664 0:0", "/opt dir 0755 0:0"},
-			notes: []string{
-				"package x: postinst:2: cp: option --sparse has no native version", "package x: postinst:2: mkdir: option -Z has no native version",
-			},
-		},
-		{
 			name:   "a file with two names",
 			script: `ln /usr/share/x/conf /etc/two; echo c=3 >> /etc/two; ln /usr/share/x/conf /etc/three; echo d=4 > /usr/share/x/conf`,
 			want:   []string{"/usr/share/x/conf file 0644 0:0", "/etc/two hardlink 0777 0:0 -> /usr/share/x/conf"},
 			text:   map[string]string{"/usr/share/x/conf": "d=4\n", "/etc/two": "d=4\n", "/etc/three": "d=4\n"},
-		},
-		{
-			name:   "copies of copies",
-			script: "mkdir -p /opt/a\ntouch /opt/a/f\n" + `for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do cp -r /opt/a /opt/b; mv /opt/b /opt/a/$i || exit 1; done`,
-			notes: []string{
-				"package x: postinst:4: cp -r /opt/a /opt/b: the script makes more than 65536 files",
-				"package x: postinst:4: mv /opt/b /opt/a/15: the script makes more than 65536 files",
-				"package x: postinst:0: the script ended early: exit status 1",
-			},
-		},
-		{
-			name:   "a loop of builtins",
-			script: `while :; do :; done`,
-			notes:  []string{"package x: postinst:0: the script ended early: more than 20000 commands"},
-		},
-		{
-			name:   "process substitution",
-			script: `cat <(echo x)`,
-			notes:  []string{"package x: postinst:0: the script ended early: line 2: process substitution"},
-		},
-		{
-			name:   "a script without end",
-			script: `while :; do cat /etc/passwd; done`,
-			notes:  []string{"package x: postinst:0: the script ended early: more than 20000 commands"},
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -208,13 +137,11 @@ func TestScripts(t *testing.T) {
 					t.Errorf("%s: %v\n%s", p, err, diff)
 				}
 			}
-			if diff := cmp.Diff(tt.notes, unknown(r)); diff != "" {
-				t.Error(diff)
+			if diff := cmp.Diff([]string(nil), unknown(r)); diff != "" || len(r.Scripts) > 0 {
+				t.Errorf("%d scripts for the guest\n%s", len(r.Scripts), diff)
 			}
-			for _, p := range []string{"/etc/wrong", "/etc/never"} {
-				if _, ok := tr.Get(p); ok {
-					t.Errorf("%s is there", p)
-				}
+			if _, ok := tr.Get("/etc/wrong"); ok {
+				t.Error("/etc/wrong is there")
 			}
 		})
 	}
@@ -267,14 +194,6 @@ func TestScriptsStayInTheTree(t *testing.T) {
 		if _, ok := tr.Get(p); ok {
 			t.Errorf("%s is there: the script saw the host", p)
 		}
-	}
-}
-
-func TestScriptOfAnotherInterpreter(t *testing.T) {
-	_, r := install(t, map[string]string{"postinst": "#!/usr/bin/perl\nprint 1;\n"}, base)
-	want := []string{"package x: postinst:1: the script is not for a shell, and was not run: #!/usr/bin/perl"}
-	if diff := cmp.Diff(want, unknown(r)); diff != "" {
-		t.Error(diff)
 	}
 }
 
