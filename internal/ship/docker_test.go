@@ -57,11 +57,7 @@ func TestDockerGolden(t *testing.T) {
 // definition writes a definition under a name of docker's or smolBSD's.
 func definitionFile(t testing.TB, name, text string) string {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), name)
-	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	return path
+	return filepath.Join(writeFiles(t, map[string]string{name: text}), name)
 }
 
 // evaluated loads a definition and evaluates its last stage.
@@ -128,6 +124,11 @@ func TestSmolFaults(t *testing.T) {
 			"COPY takes from the context by the builder's path, too", "FROM base,etc\nCOPY /mnt/etc/rc /etc/rc\n",
 			func(ev Evaluation) any { return ev.Steps[0].Copy.Sources },
 			[]string{"etc/rc"},
+		},
+		{
+			"nothing is above the context", "FROM base,etc\nCOPY ./../../a /../b c/../../d x/\n",
+			func(ev Evaluation) any { return ev.Steps[0].Copy.Sources },
+			[]string{"a", "b", "d"},
 		},
 		{
 			"several stages", "FROM base,etc AS one\nRUN make\nFROM scratch\nCOPY --from=one /a /b\n",
@@ -410,16 +411,11 @@ func TestTargetAndNames(t *testing.T) {
 
 // Of several definitions one is taken, and said; -f takes another.
 func TestFolderWithSeveral(t *testing.T) {
-	dir := t.TempDir()
-	for name, text := range map[string]string{
+	dir := writeFiles(t, map[string]string{
 		"ship.conf": "shipname=conf\n", "Dockerfile": "FROM scratch\nLABEL a=1\n", "SMOLerfile": "FROM base,etc\nLABEL service=smol\n",
-		"other": "# a Dockerfile by its text\nFROM scratch\n",
-	} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for file, want := range map[string]string{"": "conf", "SMOLerfile": "smol", filepath.Join(dir, "Dockerfile"): filepath.Base(dir), "other": filepath.Base(dir)} {
+		"other": "\uFEFF# a Dockerfile by its text\nFROM scratch\n", "tabs": "\uFEFFarg\tA=1\nFROM scratch\n",
+	})
+	for file, want := range map[string]string{"": "conf", "SMOLerfile": "smol", filepath.Join(dir, "Dockerfile"): filepath.Base(dir), "other": filepath.Base(dir), "tabs": filepath.Base(dir)} {
 		s, err := Load(t.Context(), dir, Options{File: file})
 		if err != nil {
 			t.Fatal(err)
@@ -447,5 +443,19 @@ func TestIgnoreOfDefinition(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"b"}, s.Ignore); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestTidy(t *testing.T) {
+	for p, want := range map[string][2]string{ // without and with --parents
+		"/a/./b":          {"/a/b", "/a/./b"},
+		"/../a/b":         {"/a/b", "/a/b"},
+		"/../a/./../../b": {"/b", "/a/./b"},
+		"/a/..":           {"/", "/"},
+		"/..x/y":          {"/..x/y", "/..x/y"},
+	} {
+		if got := [2]string{tidy(p, false), tidy(p, true)}; got != want {
+			t.Errorf("tidy(%s) = %q; want %q", p, got, want)
+		}
 	}
 }

@@ -18,12 +18,8 @@ import (
 // its own, the one above it (sailor's checkout), and the one we are in.
 func rootsOf(dir string) []string {
 	var roots []string
-	for _, d := range []string{dir, filepath.Dir(dir), "."} {
-		abs, err := filepath.Abs(d)
-		if err != nil {
-			continue
-		}
-		if real, err := filepath.EvalSymlinks(abs); err == nil && real != "/" {
+	for _, d := range []string{dir, filepath.Join(dir, ".."), "."} {
+		if real, err := realPath(d); err == nil && real != "/" {
 			roots = append(roots, real)
 		}
 	}
@@ -39,9 +35,8 @@ func readableOf(dir string) []string {
 		folders = append(folders, own)
 	}
 	for _, root := range roots {
-		real, err := realPath(filepath.Join(root, "ships"))
-		if err == nil && allowed(roots, real) == nil {
-			folders = append(folders, real)
+		if ships := filepath.Join(root, "ships"); isBelow(ships, roots...) {
+			folders = append(folders, ships)
 		}
 	}
 	return folders
@@ -61,10 +56,10 @@ func (s *shell) find(dir, name string) (string, error) {
 	}
 	for _, c := range candidates {
 		if real, err := filepath.EvalSymlinks(c); err == nil {
-			if s.host {
-				return real, nil
+			if !s.host && !isBelow(real, s.roots...) {
+				return "", errOutside
 			}
-			return real, allowed(s.roots, real)
+			return real, nil
 		}
 	}
 	return "", fs.ErrNotExist
@@ -85,16 +80,6 @@ func (s *shell) builderPath(name string) []string {
 }
 
 var errOutside = errors.New("only files of the ship's folder and of the one above it are read")
-
-// allowed checks a path without symbolic links against the roots.
-func allowed(roots []string, real string) error {
-	for _, root := range roots {
-		if rel, err := filepath.Rel(root, real); err == nil && filepath.IsLocal(rel) {
-			return nil
-		}
-	}
-	return errOutside
-}
 
 // open serves redirections and included files.
 func (s *shell) open(ctx context.Context, path string, flag int, _ os.FileMode) (io.ReadWriteCloser, error) {
@@ -117,8 +102,8 @@ func (s *shell) open(ctx context.Context, path string, flag int, _ os.FileMode) 
 		return nil, fmt.Errorf("%s: stopped: more than %d files opened", s.where(ctx), maxOpened)
 	}
 	real, err := s.find(interp.HandlerCtx(ctx).Dir, path)
-	if err == nil && !s.host {
-		err = allowed(s.readable, real)
+	if err == nil && !s.host && !isBelow(real, s.readable...) {
+		err = errOutside
 	}
 	if errors.Is(err, errOutside) {
 		return nil, fmt.Errorf("%s: reads %s: a ship file reads files of its own folder and of ships (--allow-host-commands lets it read all)", s.where(ctx), path)

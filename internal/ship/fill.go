@@ -160,13 +160,9 @@ func (c *conf) overlays(name, system string) ([]Overlay, error) {
 		for _, base := range []string{c.dir, filepath.Join(c.dir, ".."), "."} {
 			dir := filepath.Join(base, "ships", o.Dir)
 			if fi, err := os.Stat(dir); err == nil && fi.IsDir() {
-				abs, err := filepath.Abs(dir)
-				if err != nil {
-					return nil, err
-				}
-				real, err := filepath.EvalSymlinks(abs)
-				if err == nil {
-					err = allowed(rootsOf(c.dir), real)
+				real, err := realPath(dir)
+				if err == nil && !isBelow(real, rootsOf(c.dir)...) {
+					err = errOutside
 				}
 				if err != nil {
 					return nil, fmt.Errorf("%s: overlay %s: it leads to %s: %w", c.at("shipname"), dir, real, err)

@@ -20,8 +20,8 @@ func readIgnore(definition, context string, read *record) ([]string, error) {
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
-		if err == nil {
-			err = below(path, filepath.Dir(definition), context)
+		if err == nil && !isBelow(path, filepath.Dir(definition), context) {
+			err = errOutsideContext
 		}
 		if err == nil && len(src) > maxFile {
 			err = fmt.Errorf("over %d KiB", maxFile>>10)

@@ -44,11 +44,7 @@ func golden(t *testing.T, file, dir string, s any) {
 // conf writes a definition into a folder of its own.
 func confFile(t testing.TB, text string) string {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "ship.conf")
-	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	return path
+	return filepath.Join(writeFiles(t, map[string]string{"ship.conf": text}), "ship.conf")
 }
 
 // The ship that the project began with, read from where it is kept.
@@ -459,6 +455,10 @@ func TestOverlays(t *testing.T) {
 	want := []Overlay{{ships + "/common/all", true}, {ships + "/common/NetBSD", true}, {ships + "/web", false}}
 	if diff := cmp.Diff(want, s.Overlays); diff != "" {
 		t.Errorf("overlays (-want +got):\n%s", diff)
+	}
+	t.Chdir(filepath.Dir(path))
+	if s, err = Load(t.Context(), "./web.conf", Options{}); err != nil || len(s.Overlays) != len(want) || s.Overlays[2].Dir != "../ships/web" {
+		t.Errorf("overlays from the definition's folder: %v, %v", s.Overlays, err)
 	}
 }
 

@@ -232,39 +232,15 @@ func (r *reader) find(from, name string) (string, error) {
 		if _, err := os.Stat(c); err != nil {
 			continue
 		}
-		return c, r.inside(c)
+		if !isBelow(c, r.roots...) {
+			return "", errOutsideContext
+		}
+		return c, nil
 	}
 	return "", errors.New("no such file beside the including one, in the definition's folder or in the build context")
 }
 
 var errOutsideContext = errors.New("only files of the definition's folder and of the build context are read")
-
-// inside checks that a file is below the roots, links followed.
-func (r *reader) inside(path string) error {
-	return below(path, r.roots...)
-}
-
-// below checks that a path that exists is below one of the folders, after
-// links are followed.
-func below(path string, folders ...string) error {
-	if _, err := realPath(path); err != nil {
-		return err
-	}
-	for _, folder := range folders {
-		if _, ok := relative(folder, path); ok {
-			return nil
-		}
-	}
-	return errOutsideContext
-}
-
-func realPath(path string) (string, error) {
-	abs, err := filepath.Abs(path)
-	if err != nil {
-		return "", err
-	}
-	return filepath.EvalSymlinks(abs)
-}
 
 // atLine words an error of the parser.
 func atLine(file string, err error) error {

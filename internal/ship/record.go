@@ -50,17 +50,3 @@ func (r *record) digest() string {
 	}
 	return "sha256:" + hex.EncodeToString(h.Sum(nil))
 }
-
-// relative returns where path is below the folder, after links are followed.
-func relative(folder, path string) (string, bool) {
-	root, err := realPath(folder)
-	if err != nil {
-		return "", false
-	}
-	real, err := realPath(path)
-	if err != nil {
-		return "", false
-	}
-	rel, err := filepath.Rel(root, real)
-	return rel, err == nil && filepath.IsLocal(rel)
-}
