@@ -23,11 +23,13 @@ type fetchFlags struct {
 type packageFlags struct {
 	offline bool
 	refresh bool
+	archive archiveFlags
 }
 
 func (f *packageFlags) declare(c *cobra.Command) {
 	c.Flags().BoolVar(&f.offline, "offline", false, "use the package lists and packages that are there")
 	c.Flags().BoolVar(&f.refresh, "refresh", false, "get new package lists, also when there are recent ones")
+	f.archive.declare(c)
 }
 
 func newKernelFetch(a *app) *cobra.Command {
@@ -97,6 +99,7 @@ func (a *app) debian(home string, f packageFlags, st *status) *debian.Source {
 	return &debian.Source{
 		Dir:      filepath.Join(home, "cache/apt"),
 		Arch:     "amd64",
+		Archive:  f.archive.source(),
 		Offline:  f.offline,
 		Refresh:  f.refresh,
 		Time:     a.sourceDate(),

@@ -15,6 +15,7 @@ import (
 	"github.com/fakecracker/fakecracker/internal/kernel"
 	"github.com/fakecracker/fakecracker/internal/machine"
 	"github.com/fakecracker/fakecracker/internal/source"
+	"github.com/fakecracker/fakecracker/internal/source/debian/repo"
 	"github.com/fakecracker/fakecracker/internal/source/hostdir"
 	"github.com/fakecracker/fakecracker/internal/source/netbsd"
 	"github.com/fakecracker/fakecracker/internal/source/pkgsrc"
@@ -42,6 +43,45 @@ func (f *sourceFlags) declare(c *cobra.Command) {
 	fl.BoolVar(&f.prune, "prune", false, "leave out manual pages, headers, static libraries and translations")
 	f.packages.declare(c)
 }
+
+// archiveFlags name an archive of Debian's packages, which is read without apt.
+type archiveFlags struct{ repo.Source }
+
+func (f *archiveFlags) declare(c *cobra.Command) {
+	fl := c.Flags()
+	fl.StringVar(&f.Base, "debian", "", "`ADDRESS` or folder of a Debian archive (dists and pool are in it), in place of the host's apt sources")
+	fl.Var((*suites)(&f.Suites), "debian-suite", "`SUITE` of the archive, or several: bookworm,bookworm-security (default stable); bookworm:main+contrib for more than main")
+	fl.StringVar(&f.Keyring, "debian-keyring", "", "`FILE` of the keys that the archive has to be signed with (default: Debian's, where this host has them)")
+}
+
+// source returns the archive, nil where none is named.
+func (f archiveFlags) source() *repo.Source {
+	if f.Base == "" && f.Suites == nil && f.Keyring == "" {
+		return nil
+	}
+	return &f.Source
+}
+
+// suites are a flag that can be given many times.
+type suites []repo.Suite
+
+// Set implements pflag.Value.
+func (s *suites) Set(text string) error {
+	for part := range strings.SplitSeq(text, ",") {
+		suite, err := repo.ParseSuite(part)
+		if err != nil {
+			return err
+		}
+		*s = append(*s, suite)
+	}
+	return nil
+}
+
+// String implements pflag.Value.
+func (s *suites) String() string { return "" }
+
+// Type implements pflag.Value.
+func (s *suites) Type() string { return "SUITE" }
 
 // sources are where the files of one build come from.
 type sources struct {

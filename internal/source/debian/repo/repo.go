@@ -106,7 +106,7 @@ func (s Suite) components() []string {
 // check reports what of the Source can't be used.
 func (s *Source) check() error {
 	if s.Base == "" {
-		return errors.New("no address of a Debian archive is given")
+		return errors.New("no archive is named: do so with --debian ADDRESS")
 	}
 	for _, u := range s.suites() {
 		if err := u.check(); err != nil {
