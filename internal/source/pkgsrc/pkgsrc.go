@@ -41,12 +41,10 @@ type Source struct {
 
 	Dir    string // folder of our own for package lists and unpacked packages
 	Prefix string // where the packages go; that which they were built for when empty: /usr/pkg
-	// DBDir is where pkg_add(1) registers packages: pkgdb in the prefix when
-	// empty, as since the end of 2020. Older tools have /var/db/pkg.
+	// DBDir is where packages are registered, for pkg_info(1) and pkgin(1) in
+	// the guest: pkgdb in the prefix when empty, as since the end of 2020.
+	// Older tools have /var/db/pkg.
 	DBDir string
-	// Register has the packages registered there, so that pkg_info(1) and
-	// pkgin(1) in the guest know of them.
-	Register bool
 	// Time is the modification time of files that have none of their own.
 	// The zero value means 1970, so that trees are reproducible.
 	Time time.Time
@@ -156,9 +154,7 @@ func (s *Source) install(ctx context.Context, x *index, names []string) (*Instal
 	}
 	in.Report.Notes = append(s.unverified(choices, in.Report.Packages), in.Report.Notes...)
 	in.Report.System = required(choices)
-	if s.Register {
-		s.register(in.plans, choices, all)
-	}
+	s.register(in.plans, choices, all)
 	return in, nil
 }
 
@@ -258,7 +254,7 @@ func (s *Source) String() string {
 }
 
 // treeVersion is counted up when the same packages make another tree.
-const treeVersion = 1
+const treeVersion = 2
 
 // Key identifies what Packages would find with the package list at hand,
 // however old that is: it changes with the list and with what this Source was
@@ -275,7 +271,7 @@ func (s *Source) Key() string {
 }
 
 func (s *Source) key(h header) string {
-	text := fmt.Sprintf("%d %q %q %q %q %q %q %t %q %t %d", treeVersion, h.Digest, h.Sums, s.OS, s.Arch, s.Prefix, s.DBDir, s.Register, s.Keyring, s.AllowUnverified, s.time().UnixNano())
+	text := fmt.Sprintf("%d %q %q %q %q %q %q %q %t %d", treeVersion, h.Digest, h.Sums, s.OS, s.Arch, s.Prefix, s.DBDir, s.Keyring, s.AllowUnverified, s.time().UnixNano())
 	sum := sha256.Sum256([]byte(text))
 	return hex.EncodeToString(sum[:])
 }

@@ -88,7 +88,13 @@ func TestInstall(t *testing.T) {
 			t.Errorf("there is no %q among\n%s", w, strings.Join(got, "\n"))
 		}
 	}
-	if diff := cmp.Diff([]string{"link 0777 0:0 /usr/pkg/lib/libpcre2.so -> libpcre2.so.0.1", "file 0644 0:0 /usr/pkg/lib/libpcre2.so.0.1"}, listing(tr, "package pcre2 10.42")); diff != "" {
+	want = []string{
+		"link 0777 0:0 /usr/pkg/lib/libpcre2.so -> libpcre2.so.0.1", "file 0644 0:0 /usr/pkg/lib/libpcre2.so.0.1",
+		"file 0444 0:0 /usr/pkg/pkgdb/pcre2-10.42/+BUILD_INFO", "file 0444 0:0 /usr/pkg/pkgdb/pcre2-10.42/+COMMENT",
+		"file 0644 0:0 /usr/pkg/pkgdb/pcre2-10.42/+CONTENTS", "file 0444 0:0 /usr/pkg/pkgdb/pcre2-10.42/+DESC",
+		"file 0644 0:0 /usr/pkg/pkgdb/pcre2-10.42/+INSTALLED_INFO", "file 0644 0:0 /usr/pkg/pkgdb/pcre2-10.42/+REQUIRED_BY",
+	}
+	if diff := cmp.Diff(want, listing(tr, "package pcre2 10.42")); diff != "" {
 		t.Error(diff)
 	}
 	for p, want := range map[string]string{
@@ -164,7 +170,7 @@ func TestOnNothing(t *testing.T) {
 
 func TestRegister(t *testing.T) {
 	s := newRepo(t, webPackages()...).source(t)
-	s.Register, s.Prefix = true, "/opt/pkg"
+	s.Prefix = "/opt/pkg"
 	tr, _, err := s.Packages(t.Context(), []string{"nginx"})
 	if err != nil {
 		t.Fatal(err)
