@@ -77,6 +77,18 @@ func TestDockerErrors(t *testing.T) {
 		{"an include from above", "FROM base\nINCLUDE ../outside\n", ":2: INCLUDE ../outside: only files of"},
 		{"an include by a link", "FROM base\nINCLUDE link\n", ":2: INCLUDE link: only files of"},
 		{"an include of itself", "FROM base\nINCLUDE Dockerfile\n", "Dockerfile includes itself"},
+		{"heredocs of a stage", "FROM base AS a\nFROM base\nCOPY --from=a <<E /x\nx\nE\n", ":3: COPY --from with <<: the text stands here"},
+		{"no folder", "FROM base\nWORKDIR $NONE\n", ":2: WORKDIR is empty"},
+		{"a comma", "FROM ,\n", ":1: FROM ,: names nothing"},
+		{"a variable's name", "FROM base\nARG K=a=b\nENV $K=c\n", `:3: ENV "a=b": not the name of a variable`},
+		{"a label's name", "FROM base\nLABEL $NONE=x\n", ":2: a name is empty"},
+		{"a FROM that can't be", "FROM ${A:?none}\n", ":1: \"${A:?none}\": none"},
+		{"a platform that can't be", "FROM --platform=${A:?none} base\n", ":1: \"${A:?none}\": none"},
+		{"an owner that can't be", "FROM base\nCOPY --chown=${A:?none} a /b\n", ":2: \"${A:?none}\": none"},
+		{"a user that can't be", "FROM base\nUSER ${A:?none}\n", ":2: \"${A:?none}\": none"},
+		{"a volume that can't be", "FROM base\nVOLUME ${A:?none}\n", ":2: \"${A:?none}\": none"},
+		{"a long include", "FROM base\nINCLUDE long\n", ":2: INCLUDE long: over 256 KiB"},
+		{"an include of a folder", "FROM base\nINCLUDE .\n", ":2: INCLUDE .: read "},
 		{"an include of nothing", "FROM base\nINCLUDE\n", ":2: INCLUDE takes one file"},
 	}
 	for _, tt := range tests {
@@ -87,7 +99,7 @@ func TestDockerErrors(t *testing.T) {
 				t.Fatal(err)
 			}
 			path := filepath.Join(dir, "Dockerfile")
-			for name, text := range map[string]string{path: tt.text, filepath.Join(top, "outside"): "RUN secret\n"} {
+			for name, text := range map[string]string{path: tt.text, filepath.Join(top, "outside"): "RUN secret\n", filepath.Join(dir, "long"): strings.Repeat("# long\n", 50_000)} {
 				if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
 					t.Fatal(err)
 				}

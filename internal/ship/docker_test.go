@@ -152,6 +152,51 @@ func TestSmolFaults(t *testing.T) {
 			[]any{int64(64 << 20), true, "2"},
 		},
 		{
+			"memory, and a release that is said", "FROM base,etc\nLABEL mem=256 vers=11 pkgvers=10.1\n",
+			func(ev Evaluation) any { return []any{ev.Config.Memory, ev.Release} },
+			[]any{int64(256 << 20), "10.1"},
+		},
+		{
+			"more sets", "FROM base,etc\nLABEL addsets=\"comp.tgz:/usr/bin/strip man\"\n",
+			func(ev Evaluation) any { return ev.Sets },
+			[]string{"comp:/usr/bin/strip", "man"},
+		},
+		{
+			"ports that are published as they are", "FROM base,etc\nLABEL publish=80\n",
+			func(ev Evaluation) any { return ev.Config.Publish },
+			[]string{"80:80"},
+		},
+		{
+			"an account, made where it is missing", "FROM base,etc\nUSER www:www\nUSER root\nUSER 7\n",
+			func(ev Evaluation) any {
+				return []any{ev.Steps[0].Make, ev.Steps[1].Make, ev.Steps[2].Make, ev.Config.User}
+			},
+			[]any{&Make{User: "www"}, (*Make)(nil), (*Make)(nil), "7"},
+		},
+		{
+			"COPY of an address", "FROM base,etc\nCOPY https://example.org/a /a\n",
+			func(ev Evaluation) any { return *ev.Steps[0].Copy },
+			Copy{Sources: []string{"https://example.org/a"}, Dest: "/a", Fetch: true},
+		},
+		{
+			"the whole context", "FROM base,etc\nCOPY / /all/\n",
+			func(ev Evaluation) any { return ev.Steps[0].Copy.Sources },
+			[]string{"."},
+		},
+		{
+			"a command in an ARG, in quotes", "FROM base,etc\nARG A=\"$(uname -m)\"\nRUN echo $A\n",
+			func(ev Evaluation) any { return ev.Steps[1].Run.Args[2] }, "echo $(uname -m)",
+		},
+		{
+			"SHELL", "FROM base,etc\nSHELL [\"/bin/ksh\", \"-c\"]\nRUN a\nCMD b\n",
+			func(ev Evaluation) any { return append(ev.Steps[1].Run.Args, ev.Config.Cmd...) },
+			[]string{"/bin/ksh", "-c", "a", "/bin/ksh", "-c", "b"},
+		},
+		{
+			"a here-document without its tabs", "FROM base,etc\nRUN <<-EOF\n\tif true; then\n\t\tx\n\tfi\nEOF\n",
+			func(ev Evaluation) any { return ev.Steps[0].Run.Args[2] }, "if true; then\nx\nfi\n",
+		},
+		{
 			"leading blanks in a here-document", "FROM base,etc\nRUN <<EOF\nif true; then\n\tx\nfi\nEOF\n",
 			func(ev Evaluation) any { return ev.Steps[0].Run.Args[2] }, "if true; then\n\tx\nfi\n",
 		},
@@ -429,20 +474,65 @@ func TestFolderWithSeveral(t *testing.T) {
 	}
 }
 
+// smolBSD's definitions have a .dockerignore, too, and one of their own is
+// stronger.
 func TestIgnoreOfDefinition(t *testing.T) {
-	path := definitionFile(t, "web.Dockerfile", "FROM scratch\n")
-	dir := filepath.Dir(path)
-	for name, text := range map[string]string{".dockerignore": "a\n", "web.Dockerfile.dockerignore": "b\n"} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
-			t.Fatal(err)
+	dir := writeFiles(t, map[string]string{
+		"web.smol": "FROM base,etc\n", "web.Dockerfile": "FROM scratch\n",
+		".dockerignore": "# all but\na/../b\n", "web.Dockerfile.dockerignore": "c\n",
+	})
+	for name, want := range map[string]string{"web.smol": "b", "web.Dockerfile": "c"} {
+		s, err := Load(t.Context(), filepath.Join(dir, name), Options{})
+		if err != nil || s.Name != "web" {
+			t.Fatalf("%+v, %v", s, err)
+		}
+		if diff := cmp.Diff([]string{want}, s.Ignore); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
 	}
-	s, err := Load(t.Context(), path, Options{})
-	if err != nil || s.Name != "web" {
-		t.Fatalf("%+v, %v", s, err)
+}
+
+func TestIgnoreErrors(t *testing.T) {
+	for name, tt := range map[string]struct{ text, want string }{
+		"a pattern": {"[\n", "syntax error in pattern"},
+		"long":      {strings.Repeat("# long\n", 50_000), "over 256 KiB"},
+		"a link":    {"", "only files of the definition's folder and of the build context are read"},
+	} {
+		dir := writeFiles(t, map[string]string{"context/Dockerfile": "FROM scratch\n", "outside": "x\n"})
+		path := filepath.Join(dir, "context", ".dockerignore")
+		var err error
+		if tt.text == "" {
+			err = os.Symlink("../outside", path)
+		} else {
+			err = os.WriteFile(path, []byte(tt.text), 0o644)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err = Load(t.Context(), filepath.Dir(path), Options{}); err == nil || !strings.HasPrefix(err.Error(), "read "+path+": ") || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: error %v; want %q", name, err, tt.want)
+		}
 	}
-	if diff := cmp.Diff([]string{"b"}, s.Ignore); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
+}
+
+// What is only for some definitions is refused for the others.
+func TestOptionErrors(t *testing.T) {
+	dir := writeFiles(t, map[string]string{"Dockerfile": "FROM scratch\n", "ship.conf": "shipname=x\n"})
+	for _, tt := range []struct {
+		path, want string
+		o          Options
+	}{
+		{"Dockerfile", "with -f it has to be the folder of the build context", Options{File: "Dockerfile"}},
+		{"ship.conf", "only a Dockerfile or SMOLerfile has stages and build arguments", Options{Target: "x"}},
+		{"Dockerfile", "build argument A: not text", Options{BuildArgs: map[string]string{"A": "\x00"}}},
+		{".", "no such file", Options{File: "none"}},
+	} {
+		if _, err := Load(t.Context(), filepath.Join(dir, tt.path), tt.o); err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: error %v; want %q", tt.path, err, tt.want)
+		}
+	}
+	if _, err := (Stage{}).Evaluate(image.Config{}, image.Guest{}); err == nil {
+		t.Error("a stage of nobody's was evaluated")
 	}
 }
 
