@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -37,6 +38,7 @@ type testPackage struct {
 	files   []testFile
 	after   []string // lines after them
 	install string   // +INSTALL
+	meta    []testFile
 	// spoil changes the packing list or archive, for packages that are wrong.
 	spoilList func(list string) string
 	spoil     func(archive []byte) []byte
@@ -83,7 +85,7 @@ func (p testPackage) archive(t testing.TB) []byte {
 	if p.install != "" {
 		meta = append(meta, testFile{name: "+INSTALL", text: p.install, mode: 0o755})
 	}
-	for _, f := range append(meta, p.files...) {
+	for _, f := range slices.Concat(meta, p.meta, p.files) {
 		h := &tar.Header{Name: f.name, Mode: 0o644, Size: int64(len(f.text)), ModTime: t0, Uid: 1001, Gid: 1001, Uname: "builder", Gname: "builder"}
 		if f.mode != 0 {
 			h.Mode = f.mode

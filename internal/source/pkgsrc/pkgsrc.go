@@ -158,10 +158,14 @@ func (s *Source) install(ctx context.Context, x *index, names []string) (*Instal
 	return in, nil
 }
 
-// reportOn adds what the package's script and signature leave to be said.
+// reportOn adds what the package's script, message and signature leave to be
+// said.
 func (s *Source) reportOn(r *source.Report, p plan, u *unpacked) {
 	if u.Signature != nil && s.Keyring == "" {
 		r.Notes = append(r.Notes, source.Note{Package: p.pkg.String(), Text: "checking who signed it: no keyring was given"})
+	}
+	if text := message(u.Meta[u.list.display]); text != "" {
+		r.Notes = append(r.Notes, source.Note{Package: p.pkg.String(), Text: "what its message may ask for: " + text})
 	}
 	script, ok := u.Meta["+INSTALL"]
 	if !ok {

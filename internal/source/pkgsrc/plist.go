@@ -18,9 +18,10 @@ const (
 // A plist is a packing list, +CONTENTS (pkg_create(1), "PACKING LIST
 // DETAILS").
 type plist struct {
-	name   string // @name: "nginx-1.26.2"
-	prefix string // the first @cwd, which all files are below
-	lines  []plistLine
+	name    string // @name: "nginx-1.26.2"
+	prefix  string // the first @cwd, which all files are below
+	display string // @display: the file about the package with its message; may be empty
+	lines   []plistLine
 }
 
 // A plistLine is a file or one of the directives that say what to do.
@@ -34,7 +35,7 @@ type plistLine struct {
 
 // ignored are the directives that say nothing about installing.
 var ignored = map[string]bool{
-	"src": true, "unexec": true, "pkgdep": true, "pkgcfl": true, "blddep": true, "dirrm": true, "display": true,
+	"src": true, "unexec": true, "pkgdep": true, "pkgcfl": true, "blddep": true, "dirrm": true,
 	"option": true, "view": true, "mtree": true,
 }
 
@@ -92,6 +93,8 @@ func (l *plist) take(line string) error {
 		l.name = arg
 	case verb == "cwd" || verb == "cd":
 		return l.directory(arg)
+	case verb == "display":
+		l.display = arg
 	case verb == "comment":
 		l.comment(arg)
 	case kept[verb]:
