@@ -38,7 +38,7 @@ var rooms = map[string][]string{
 	},
 	"internal/buildvm": {
 		"internal/agent", "internal/agent/wire", "internal/build", "internal/disk", "internal/image", "internal/instance", "internal/pack", "internal/ship",
-		"internal/kernel", "internal/machine", "internal/machine/qemu", "internal/tree", "ffs",
+		"internal/kernel", "internal/machine", "internal/machine/qemu", "internal/network", "internal/tree", "ffs",
 	},
 	"internal/copyout":        {"ffs"},
 	"internal/db185":          {},

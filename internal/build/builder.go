@@ -25,7 +25,7 @@ type builder struct {
 	own    []string // paths of the programs that the ship brings
 	stages map[int]*state
 
-	catalogs map[string]tree.Catalog
+	catalogs    map[string]tree.Catalog
 	fetched     map[string]tree.Entry // by address and the digest that was asked for
 	wrote       bool                  // something into the cache, besides the build itself
 	packagesKey string                // Report.Key of the packages

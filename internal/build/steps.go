@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 
 	"github.com/fakecracker/fakecracker/internal/atomicfile"
 	"github.com/fakecracker/fakecracker/internal/image"
@@ -154,6 +155,9 @@ func (b *builder) runInGuest(ctx context.Context, steps []ship.Step) error {
 		Started: func(n int) { b.progress(steps[n].Text) },
 	}
 	trees, err := b.Runner.Run(ctx, j)
+	if failed := new(StepError); !b.Network && errors.As(err, &failed) && wantsNetwork(failed.Step.Text) {
+		err = fmt.Errorf("%w (steps have no network: allow it by --network)", err)
+	}
 	for i, t := range trees { // those before one that failed are as good as ever
 		if kerr := b.keepStep(ctx, steps[i], t); kerr != nil {
 			err = errors.Join(err, kerr)
@@ -162,6 +166,13 @@ func (b *builder) runInGuest(ctx context.Context, steps []ship.Step) error {
 	}
 	return errors.Join(err, os.RemoveAll(dir))
 }
+
+// fetching are commands that mostly get something from elsewhere.
+var fetching = regexp.MustCompile(`\b(apt|apt-get|apk|curl|dnf|ftp|gem|git clone|go (get|install)|npm|pip3?|pkg_add|pkgin|wget|yum)\b`)
+
+// wantsNetwork reports whether a command that failed may have done so for want
+// of a network.
+func wantsNetwork(command string) bool { return fetching.MatchString(command) }
 
 // keepStep makes t, which the step left, the tree, with its new files' bytes
 // in the cache.

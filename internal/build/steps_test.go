@@ -131,6 +131,18 @@ func TestStepThatFails(t *testing.T) {
 	}
 }
 
+// TestStepWithoutANetwork tells who may miss it, and nobody else.
+func TestStepWithoutANetwork(t *testing.T) {
+	for command, hint := range map[string]bool{"exit 1; pkgin -y install x": true, "exit 1; cat /etc/aptitude": false} {
+		for _, on := range []bool{false, true} {
+			_, _, err := Build(t.Context(), stepShip(t, "in ", command), Options{Cache: t.TempDir(), Runner: &editor{t: t}, Network: on})
+			if err == nil || strings.Contains(err.Error(), "--network") != (hint && !on) {
+				t.Errorf("%s with network %t: %v", command, on, err)
+			}
+		}
+	}
+}
+
 func TestStepsWithoutAShell(t *testing.T) {
 	s := stepShip(t, "1", "make /a")
 	if err := os.Remove(filepath.Join(s.Overlays[0].Dir, "bin/sh")); err != nil {

@@ -2,8 +2,10 @@
 // the tree being built, by the agent, and reads back what they leave.
 //
 // The guest has a root disk for itself, derived from the tree with room for
-// the steps to write, and no network beyond the agent's line. Its files are
-// read at a sync point after each step. On NetBSD the agent makes the root
+// the steps to write, and no network beyond the agent's line, unless the job
+// is to have one: then it reaches the outside, and not the host, and finds a
+// name server in a resolv.conf that no image gets. Its files are read at a
+// sync point after each step. On NetBSD the agent makes the root
 // read-only for that, the host checks it as fsck_ffs(8) does and reads it
 // through package ffs. On Linux the agent lists the root and writes the list,
 // with the bytes of what was changed, as a tar archive to a disk of its own:

@@ -1,6 +1,7 @@
 package buildvm
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 	"github.com/fakecracker/fakecracker/internal/instance"
 	"github.com/fakecracker/fakecracker/internal/kernel"
 	"github.com/fakecracker/fakecracker/internal/machine/qemu"
+	"github.com/fakecracker/fakecracker/internal/network"
 	"github.com/fakecracker/fakecracker/internal/tree"
 )
 
@@ -23,6 +25,10 @@ const (
 	defaultScratch = 1 << 30
 	defaultLimit   = time.Hour
 )
+
+// nameServer is where the guest finds one, on the network of a network.Config
+// that says nothing else.
+const nameServer = "10.0.2.3"
 
 // bootLimit is how long the guest may take until its agent answers, which is
 // a second or two where the host has nothing else to do.
@@ -40,8 +46,11 @@ type Runner struct {
 	// Watchdog ends a guest as hung that shows no sign of life for so long
 	// under an accelerator; 0: none.
 	Watchdog time.Duration
-	Console  io.Writer    // receives the guest's console; nil: nobody
-	Logger   *slog.Logger // nil: nobody is told
+	// Egress is what steps reach that have a network; nil: the outside of the
+	// host.
+	Egress  *network.Egress
+	Console io.Writer    // receives the guest's console; nil: nobody
+	Logger  *slog.Logger // nil: nobody is told
 }
 
 var _ build.Runner = (*Runner)(nil)
@@ -49,9 +58,6 @@ var _ build.Runner = (*Runner)(nil)
 // Run does what build.Runner says. When ctx ends, so does the guest, at once.
 // All that stays in j.Dir are the packs that the trees' entries name.
 func (r *Runner) Run(ctx context.Context, j build.Job) ([]tree.Tree, error) {
-	if j.Network {
-		return nil, errors.New("run the build's steps: they can't reach a network yet: leave --network out, and put what they need into the ship")
-	}
 	if len(j.Steps) == 0 {
 		return nil, nil
 	}
@@ -60,6 +66,26 @@ func (r *Runner) Run(ctx context.Context, j build.Job) ([]tree.Tree, error) {
 			return nil, fmt.Errorf("%s: there is nothing to run in it", place(s))
 		}
 	}
+	if j.Network {
+		return r.runOnNetwork(ctx, j)
+	}
+	return r.run(ctx, j)
+}
+
+// runOnNetwork runs the job on a root that has the network's name server.
+func (r *Runner) runOnNetwork(ctx context.Context, j build.Job) ([]tree.Tree, error) {
+	names, err := addResolver(&j.Tree)
+	if err != nil {
+		return nil, fmt.Errorf("run the steps of %s: %w", j.Name, err)
+	}
+	trees, err := r.run(ctx, j)
+	for i := range trees {
+		err = errors.Join(err, names.takeOut(&trees[i]))
+	}
+	return trees, err
+}
+
+func (r *Runner) run(ctx context.Context, j build.Job) ([]tree.Tree, error) {
 	s, err := r.start(ctx, j)
 	if err != nil {
 		return nil, fmt.Errorf("run the steps of %s: %w", j.Name, err)
@@ -106,7 +132,7 @@ func (r *Runner) start(ctx context.Context, j build.Job) (_ *session, err error)
 
 func (r *Runner) options(s *session, k kernel.Kernel) instance.Options {
 	j := s.job
-	return instance.Options{
+	o := instance.Options{
 		Name:    "build",
 		Image:   image.Image{Name: j.Name, Guest: j.Guest, Tree: j.Tree},
 		Kernel:  k,
@@ -117,6 +143,10 @@ func (r *Runner) options(s *session, k kernel.Kernel) instance.Options {
 		Logger:  r.Logger,
 		Steps:   &instance.Steps{Dir: s.dir, Free: j.Scratch},
 	}
+	if j.Network {
+		o.Egress = cmp.Or(r.Egress, new(network.Egress))
+	}
+	return o
 }
 
 // complete fills in what a job leaves open.

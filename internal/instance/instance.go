@@ -110,7 +110,7 @@ func (i *Instance) connect(listeners []*network.Listener) (theirs *os.File, err 
 	if err != nil {
 		return nil, err
 	}
-	cfg := network.Config{Subnet: o.subnet(), GuestMAC: hw, Discover: o.Boot == BootGuest, Logger: o.Logger}
+	cfg := network.Config{Subnet: o.subnet(), GuestMAC: hw, Discover: o.Boot == BootGuest, Egress: o.Egress, Logger: o.Logger}
 	stack, err := network.New(cfg)
 	if err != nil {
 		return nil, errors.Join(err, closeListeners(listeners))

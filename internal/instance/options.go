@@ -15,6 +15,7 @@ import (
 	"github.com/fakecracker/fakecracker/internal/disk"
 	"github.com/fakecracker/fakecracker/internal/image"
 	"github.com/fakecracker/fakecracker/internal/kernel"
+	"github.com/fakecracker/fakecracker/internal/network"
 )
 
 // Boot says what PID 1 of the guest is.
@@ -43,11 +44,12 @@ type Options struct {
 	Memory  int64  // bytes; 0: the image's, else DefaultMemory
 	CPUs    int    // 0: 1
 	Env     []string
-	Ports   []uint16     // published guest ports, which must accept before the instance is ready
-	Subnet  netip.Prefix // of the guest's network; zero: 10.0.2.0/24
-	Append  string       // more words for the kernel
-	Layout  disk.Layout  // of a NetBSD guest's root disk; zero: a bare file system
-	Accel   string       // an accelerator's name; "": tcg
+	Ports   []uint16        // published guest ports, which must accept before the instance is ready
+	Subnet  netip.Prefix    // of the guest's network; zero: 10.0.2.0/24
+	Egress  *network.Egress // what the guest reaches; nil: nothing
+	Append  string          // more words for the kernel
+	Layout  disk.Layout     // of a NetBSD guest's root disk; zero: a bare file system
+	Accel   string          // an accelerator's name; "": tcg
 
 	// StopTimeout is how long the service has to end after SIGTERM, and a
 	// guest to power off; 0: DefaultStopTimeout.
