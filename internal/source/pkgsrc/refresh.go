@@ -235,14 +235,16 @@ func (s *Source) sums(ctx context.Context, client *fetch.Client) (sums, error) {
 	for _, addr := range s.sumsAddresses() {
 		var all sums
 		err := client.File(ctx, addr, "", func(file string) (err error) {
-			all, err = readSums(file)
-			return err
+			if all, err = readSums(file); err != nil {
+				return fmt.Errorf("read %s: %w (is it a mirror of pkgsrc?)", addr, err)
+			}
+			return nil
 		})
 		if errors.Is(err, fetch.ErrNotThere) || errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		if err != nil {
-			return sums{}, fmt.Errorf("digests of packages: %w", err)
+			return sums{}, err
 		}
 		return all, nil
 	}
