@@ -127,7 +127,7 @@ func (c *conf) runAll(ctx context.Context, s *shell, src []byte, f *syntax.File)
 	if err := s.runner.Run(ctx, &syntax.File{}); err != nil { // fills Vars
 		return err
 	}
-	f, err := parse(s.guarded(src, f), c.file)
+	f, err := parse(s.guarded(src, f, place{}), c.file)
 	if err != nil {
 		return inFile(c.file, err)
 	}

@@ -26,19 +26,28 @@ const guardDir = "/ship-guard/"
 
 // A guard is what is known of a statement before it runs.
 type guard struct {
-	line  int
+	place
+	line  int      // in its text
 	reads []string // the variables that it expands, as often as it does
+}
+
+// A place is the text that a statement stands in: the definition's, that of a
+// file which it includes, or one that a statement of these has evaluated, whose
+// lines are not theirs.
+type place struct {
+	inside string // the file, empty for the definition
+	evals  bool
 }
 
 // guarded returns the shell text src, parsed as f, with a guard on each of
 // its statements. Its lines stay where they are.
-func (s *shell) guarded(src []byte, f *syntax.File) []byte {
+func (s *shell) guarded(src []byte, f *syntax.File, in place) []byte {
 	type mark struct{ offset, guard int }
 	var marks []mark
 	syntax.Walk(f, func(n syntax.Node) bool {
 		if stmt, ok := n.(*syntax.Stmt); ok && guardable(stmt.Cmd) {
 			marks = append(marks, mark{int(stmt.Cmd.End().Offset()), len(s.guards)})
-			s.guards = append(s.guards, guard{int(stmt.Pos().Line()), expands(stmt)})
+			s.guards = append(s.guards, guard{in, int(stmt.Pos().Line()), expands(stmt)})
 		}
 		return true
 	})
@@ -95,10 +104,8 @@ func (s *shell) openGuard(ctx context.Context, number string) (io.ReadWriteClose
 		return nil, fmt.Errorf("%s: writes to %s%s: a ship file writes nothing on the host", s.where(ctx), guardDir, number)
 	}
 	g := s.guards[n]
-	at := s.where(ctx)
-	if s.inside == "" && !s.evals {
-		at = s.at(g.line)
-	}
+	s.place = g.place
+	at := s.whereLine(g.line)
 	if s.statements++; s.statements > maxStatements {
 		return nil, fmt.Errorf("%s: stopped: more than %d statements", at, maxStatements)
 	}

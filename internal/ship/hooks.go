@@ -101,11 +101,11 @@ func (c *conf) hook(ctx context.Context, s *shell, sub *interp.Runner, name stri
 			c.notes = append(c.notes, fmt.Sprintf("%s:%d: %s: sailor would replace %s by names of the host's files: it is left for the guest to expand", c.file, l.number, name, w))
 		}
 	}
-	if f, err = parse(s.guarded(text, f), ""); err != nil {
+	if f, err = parse(s.guarded(text, f, place{evals: true}), ""); err != nil {
 		return "", fmt.Errorf("%s:%d: %s: %s", c.file, l.number, name, faultOf(err))
 	}
 	for _, stmt := range f.Stmts {
-		if err := s.runText(ctx, sub, stmt, l.number); err != nil {
+		if err := s.run(ctx, sub, stmt, l.number); err != nil {
 			return "", err
 		}
 	}

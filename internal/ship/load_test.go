@@ -201,6 +201,29 @@ func TestConfErrors(t *testing.T) {
 	}
 }
 
+// So it is in what was evaluated there, and behind it.
+func TestPlaces(t *testing.T) {
+	tests := []struct{ name, conf, included, want string }{
+		{"behind an include", "if true; then\n. ./inc\nls\nfi", "a=b", ":4: command"},
+		{"behind an eval", "if true; then\neval 'a=b'\nls\nfi", "", ":4: command"},
+		{"in an eval", "if true; then\n\neval 'a=b\n\n\nls'\nfi", "", ":2: command"},
+		{"in an eval of an include", "\n. ./inc", "\neval 'a=b\n\nls'", ":3: in ./inc: command"},
+		{"in a function of an include", "\n. ./inc\n\nf", "\nf() {\nls\n}", ":5: in ./inc:3: command"},
+		{"in a substitution behind an include", "a=$(. ./inc)$(\nls)", "b=c", ":3: command"},
+		{"expanding in an include", "\n. ./inc", "\na=x\nwhile :; do a=$a$a; done", ":3: in ./inc:3: stopped: "},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			dir := writeFiles(t, map[string]string{"ship.conf": "shipname=x\n" + tt.conf + "\n", "inc": tt.included + "\n"})
+			path := filepath.Join(dir, "ship.conf")
+			_, err := Load(t.Context(), path, Options{})
+			if err == nil || !strings.HasPrefix(err.Error(), path+tt.want) {
+				t.Errorf("error %v; want %s%s…", err, path, tt.want)
+			}
+		})
+	}
+}
+
 // What has no effect in a guest is told, each with its line.
 func TestConfNotes(t *testing.T) {
 	tests := []struct {

@@ -44,13 +44,12 @@ type shell struct {
 	used   map[string]bool // variables that included files read
 	read   *record         // of what is read
 	line   int             // of the statement of the definition that runs
-	inside string          // the file that it includes
+	place                  // of the statement that runs now
 
 	included string // its full path, while the shell is about to open it
 	text     []byte // its text, with guards
 
-	evals bool // it has text evaluated, which has line numbers of its own
-	given int  // bytes of the variables that were given
+	given int // bytes of the variables that were given
 
 	mu         sync.Mutex // pipelines run side by side
 	guards     []guard    // of all statements that were made ready to run
@@ -101,19 +100,7 @@ func parse(src []byte, name string) (*syntax.File, error) {
 
 // run evaluates one statement of the definition.
 func (s *shell) run(ctx context.Context, r *interp.Runner, stmt *syntax.Stmt, line int) error {
-	s.line, s.inside, s.evals = line, "", false
-	return s.evaluate(ctx, r, stmt)
-}
-
-// runText evaluates a statement of a text that a line of the definition has
-// evaluated: the text's own lines are not the definition's.
-func (s *shell) runText(ctx context.Context, r *interp.Runner, stmt *syntax.Stmt, line int) error {
-	s.line, s.inside, s.evals = line, "", true
-	return s.evaluate(ctx, r, stmt)
-}
-
-func (s *shell) evaluate(ctx context.Context, r *interp.Runner, stmt *syntax.Stmt) error {
-	line := s.line
+	s.line, s.place = line, place{}
 	err := r.Run(ctx, stmt)
 	if ctx.Err() != nil {
 		return fmt.Errorf("%s: stopped: %w", s.at(line), context.Cause(ctx))
@@ -142,14 +129,24 @@ func (s *shell) at(line int) string { return fmt.Sprintf("%s:%d", s.file, line) 
 
 // where names the place that a handler was called from.
 func (s *shell) where(ctx context.Context) string {
-	pos := interp.HandlerCtx(ctx).Pos
+	line := s.line
+	if pos := interp.HandlerCtx(ctx).Pos; pos.IsValid() {
+		line = int(pos.Line())
+	}
+	return s.whereLine(line)
+}
+
+// whereLine names a line of the text at hand.
+func (s *shell) whereLine(line int) string {
 	switch {
-	case s.inside != "" && pos.IsValid():
-		return fmt.Sprintf("%s: in %s:%d", s.at(s.line), s.inside, pos.Line())
-	case s.evals || !pos.IsValid():
+	case s.inside != "" && s.evals:
+		return fmt.Sprintf("%s: in %s", s.at(s.line), s.inside)
+	case s.inside != "":
+		return fmt.Sprintf("%s: in %s:%d", s.at(s.line), s.inside, line)
+	case s.evals:
 		return s.at(s.line)
 	}
-	return s.at(int(pos.Line()))
+	return s.at(line)
 }
 
 // width returns how many bytes the fields of a format of printf may take.
@@ -210,8 +207,7 @@ func (s *shell) call(ctx context.Context, args []string) ([]string, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s: eval: %s", s.where(ctx), faultOf(err))
 		}
-		s.evals = true
-		return []string{"eval", string(s.guarded(text, f))}, nil
+		return []string{"eval", string(s.guarded(text, f, place{s.inside, true}))}, nil
 	case ".", "source":
 		return s.include(ctx, args)
 	}
@@ -246,7 +242,7 @@ func (s *shell) include(ctx context.Context, args []string) ([]string, error) {
 	}
 	reads(f, s.used)
 	s.read.add(path, b)
-	s.inside, s.included, s.text = args[1], path, s.guarded(text, f)
+	s.included, s.text = path, s.guarded(text, f, place{inside: args[1]})
 	return append([]string{args[0], path}, args[2:]...), nil
 }
 
