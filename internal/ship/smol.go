@@ -2,17 +2,13 @@ package ship
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
-
-	"github.com/fakecracker/fakecracker/internal/spelling"
 )
 
 // smolBSD turns a definition into a script for its builder's shell. What a
@@ -204,106 +200,4 @@ func closing(text string) int {
 		}
 	}
 	return -1
-}
-
-// The labels of smolBSD: those that say something here, and those that don't.
-var (
-	smolKeys  = []string{"service", "imgsize", "publish", "addpkgs", "addsets", "mountro", "pkgvers", "vers", "mem", "curlsh"}
-	smolNoted = map[string]string{
-		"minimize":    "a root is never larger than it has to be",
-		"use_pty":     "run -it gives the service a terminal",
-		"biosboot":    "a guest is booted without a BIOS: disk commands make images for one",
-		"biosconsole": "a guest is booted without a BIOS",
-		"bioskernel":  "the kernel is the run command's to choose",
-		"smolify":     "the kernel is the run command's to choose",
-		"imgname":     "the build command names images",
-		"imgtag":      "the build command names images",
-		"sets":        "FROM names the sets",
-		"fromimg":     "FROM names the image",
-	}
-)
-
-// smolLabel takes a label that is a variable of smolBSD's.
-func (e *evaluator) smolLabel(key, value string) error {
-	name, own := strings.CutPrefix(key, "smolbsd.")
-	name = strings.ToLower(name)
-	if !own && !e.def.smol {
-		return nil
-	}
-	switch {
-	case slices.Contains(smolKeys, name):
-		return e.smolKey(name, value)
-	case smolNoted[name] != "":
-		e.note(fmt.Sprintf("LABEL %s has no effect here: %s", key, smolNoted[name]))
-	case own:
-		hint := ""
-		if near := spelling.Nearest(name, smolKeys); near != "" {
-			hint = fmt.Sprintf(" (did you mean smolbsd.%s?)", near)
-		}
-		e.note(fmt.Sprintf("LABEL %s means nothing to smolBSD or here%s", key, hint))
-	}
-	return nil
-}
-
-func (e *evaluator) smolKey(name, value string) error {
-	var err error
-	switch name {
-	case "service":
-		if !validName(value) {
-			return errors.New("a name has letters, digits and . _ - and starts with one of the first two")
-		}
-		e.keys[name] = value
-	case "imgsize":
-		if e.cfg.DiskSize, err = megabytes(value); e.cfg.DiskSize > 0 {
-			e.note("LABEL imgsize is " + keptSize)
-		}
-	case "mem":
-		e.cfg.Memory, err = megabytes(value)
-	case "publish":
-		var pairs []string
-		pairs, err = publishList(value)
-		for _, p := range pairs {
-			e.publish(p)
-		}
-	case "mountro":
-		if e.cfg.ReadOnly, err = yes(value); e.cfg.ReadOnly {
-			e.note("LABEL mountro is " + keptAccess)
-		}
-	case "addsets":
-		list, ok := sets(strings.Join(strings.Fields(value), ","))
-		if !ok && strings.TrimSpace(value) != "" {
-			return errors.New("not a list of NetBSD's sets")
-		}
-		e.out.Sets = list
-	case "pkgvers", "vers":
-		e.keys[name] = value
-	case "addpkgs":
-		e.out.Packages = strings.FieldsFunc(value, func(r rune) bool { return r == ' ' || r == '\t' || r == ',' })
-		e.keys[name] = value
-		if e.in.File == "" {
-			e.lines = map[string]int{"packages": e.in.Line}
-		}
-	case "curlsh":
-		return errors.New("scripts from the network are not run at the end of a build: write a RUN")
-	}
-	return err
-}
-
-// megabytes reads a size that is in megabytes unless it says otherwise.
-func megabytes(value string) (int64, error) {
-	if strings.Trim(value, "0123456789") == "" {
-		value += "M"
-	}
-	return size(value)
-}
-
-// yes reads a switch.
-func yes(value string) (bool, error) {
-	switch strings.ToLower(value) {
-	case "y", "yes", "true", "on", "1":
-		return true, nil
-	case "", "n", "no", "false", "off", "0":
-		return false, nil
-	}
-	return false, fmt.Errorf("%s is neither yes nor no", quoted(value))
 }
