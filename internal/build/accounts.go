@@ -14,7 +14,7 @@ func (b *builder) finishOfPackages(context.Context) error {
 		return nil
 	}
 	if err := b.finish(&b.tree); err != nil {
-		return fmt.Errorf("%s: %w", at(b.ship, "packages"), err)
+		return fmt.Errorf("%s: %w", b.packagesAt(), err)
 	}
 	return nil
 }

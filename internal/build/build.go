@@ -30,6 +30,9 @@ type Options struct {
 	// Packages has the packages for the guest. Nil: ships with packages
 	// can't be built.
 	Packages PackageSource
+	// Installs recognises a shell command that installs packages of the
+	// source: which, and what else there is to run after that. Nil: none is.
+	Installs func(command string) (patterns []string, rest string, ok bool)
 	// Catalog opens NetBSD's sets, or what stands for them. Nil: ships that
 	// need system files can't be built.
 	Catalog func(ctx context.Context, g image.Guest, sets []string) (tree.Catalog, error)

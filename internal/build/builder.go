@@ -43,6 +43,7 @@ type state struct {
 	sets []string
 
 	installed []source.Package // in all
+	askedBy   *ship.Step       // what asks for packages; nil: the ship, or a stage's labels
 	asked     []string         // packages that are asked for now, and what they want:
 	required  []source.Requirement
 	scripts   []source.Script
@@ -108,6 +109,14 @@ func (b *builder) runConf(ctx context.Context) error {
 	return b.runSteps(ctx, b.hookSteps())
 }
 
+// packagesAt names the line that asks for packages.
+func (b *builder) packagesAt() string {
+	if s := b.askedBy; s != nil {
+		return fmt.Sprintf("%s:%d: %s", s.File, s.Line, s.Text)
+	}
+	return at(b.ship, "packages")
+}
+
 // packagesText names the layers of packages.
 func (b *builder) packagesText() string { return "packages " + strings.Join(b.asked, " ") }
 
@@ -148,10 +157,14 @@ func (b *builder) runScripts(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	asker := ship.Step{File: b.ship.File, Line: b.ship.Lines["packages"]}
+	if b.askedBy != nil {
+		asker = *b.askedBy
+	}
 	var steps []ship.Step
 	for _, s := range b.scripts {
 		steps = append(steps, ship.Step{
-			File: b.ship.File, Line: b.ship.Lines["packages"], Text: "package " + s.Package + ": " + path.Base(s.Args[0]),
+			File: asker.File, Line: asker.Line, Text: "package " + s.Package + ": " + path.Base(s.Args[0]),
 			Run: &ship.Run{Args: s.Args, Env: s.Env, Dir: path.Dir(s.File.Path)},
 		})
 		if _, ok := b.tree.Get(s.File.Path); ok {
@@ -255,17 +268,17 @@ func (b *builder) addPackages(ctx context.Context) error {
 		return nil
 	}
 	if b.Packages == nil {
-		return fmt.Errorf("%s: there is no source of packages", at(b.ship, "packages"))
+		return fmt.Errorf("%s: there is no source of packages", b.packagesAt())
 	}
 	t, r, err := b.Packages.Packages(ctx, b.asked)
 	if err != nil {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		return fmt.Errorf("%s: %w", at(b.ship, "packages"), err)
+		return fmt.Errorf("%s: %w", b.packagesAt(), err)
 	}
 	if err := b.tree.Merge(t, false); err != nil {
-		return fmt.Errorf("%s: %w", at(b.ship, "packages"), err)
+		return fmt.Errorf("%s: %w", b.packagesAt(), err)
 	}
 	b.packagesKey, b.required, b.scripts, b.finish = r.Key, r.System, r.Scripts, r.Finish
 	b.addInstalled(r.Packages)

@@ -79,7 +79,7 @@ func digest(s string) string {
 // packagesKey identifies the packages that a build would get: "none" for a
 // ship without any, "" when that can't be told.
 func (o Options) packagesKey(s ship.Ship) string {
-	if len(s.Packages) == 0 || o.Packages == nil {
+	if !o.wantsPackages(s) {
 		return "none"
 	}
 	return o.Packages.Key()
@@ -232,8 +232,10 @@ func (c *cache) store(ctx context.Context, img image.Image, r Report, packages s
 	if c.none {
 		return nil
 	}
-	if len(c.ship.Packages) == 0 {
+	if !c.wantsPackages(c.ship) {
 		packages = "none"
+	} else if packages == "" { // none was installed after all
+		packages = c.Packages.Key()
 	}
 	host, err := c.hostState(ctx, c.ship)
 	if err != nil || packages == "" || c.host.key() != host.key() || host.newest.After(c.start.Add(-tick)) {

@@ -40,7 +40,7 @@ const nativeTime = 5 * time.Second
 
 // isNative reports whether the step needs no guest of the system os.
 func isNative(r ship.Run, os string) bool {
-	if !r.Shell || !forShell(r.Args) || r.User != "" && r.User != "root" && r.User != "0" {
+	if !r.Shell || !forShell(r.Args) || !byRoot(r) {
 		return false
 	}
 	text := r.Args[len(r.Args)-1]

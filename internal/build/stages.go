@@ -102,11 +102,9 @@ func (b *builder) addAsked(ctx context.Context, ev ship.Evaluation, at string) e
 		return nil
 	}
 	b.tree.Watch()
-	b.asked, b.sets = ev.Packages, slices.Concat(b.sets, ev.Sets)
-	for _, do := range []func(context.Context) error{b.addPackages, b.finishOfPackages, b.addAccounts, b.addLibraries} {
-		if err := do(ctx); err != nil {
-			return err
-		}
+	b.sets = slices.Concat(b.sets, ev.Sets)
+	if err := b.addPackagesNow(ctx, nil, ev.Packages); err != nil {
+		return err
 	}
 	b.record(b.packagesText())
 	return b.runScripts(ctx)
@@ -188,9 +186,19 @@ func (b *builder) fromImage(ctx context.Context, ref string) (*state, error) {
 // steps carries out a stage's steps in order.
 func (b *builder) steps(ctx context.Context, steps []ship.Step) error {
 	for len(steps) > 0 {
-		n := 0
-		for n < len(steps) && steps[n].Run != nil {
-			n++
+		if names, rest, ok := b.installs(steps[0].Run); ok {
+			if err := b.install(ctx, steps[0], names, rest); err != nil {
+				return err
+			}
+			steps = steps[1:]
+			continue
+		}
+		n := slices.IndexFunc(steps, func(s ship.Step) bool {
+			_, _, ok := b.installs(s.Run)
+			return s.Run == nil || ok
+		})
+		if n < 0 {
+			n = len(steps)
 		}
 		if n > 0 {
 			if err := b.runSteps(ctx, steps[:n]); err != nil {

@@ -224,7 +224,7 @@ func (b *builder) addLibraries(ctx context.Context) error {
 	for _, r := range b.required {
 		err := g.Add(ctx, r.Path, "needed by "+cmp.Or(says[r.Package], "package "+r.Package))
 		if errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("%s: package %s requires %s, which %s doesn't have", at(b.ship, "packages"), r.Package, r.Path, g.Catalog)
+			return fmt.Errorf("%s: package %s requires %s, which %s doesn't have", b.packagesAt(), r.Package, r.Path, g.Catalog)
 		}
 		if err != nil {
 			return err

@@ -15,6 +15,7 @@ import (
 	"github.com/fakecracker/fakecracker/internal/kernel"
 	"github.com/fakecracker/fakecracker/internal/machine"
 	"github.com/fakecracker/fakecracker/internal/ship"
+	"github.com/fakecracker/fakecracker/internal/source/pkgsrc"
 	"github.com/fakecracker/fakecracker/internal/tree"
 )
 
@@ -31,7 +32,7 @@ func (r *runner) buildOptions(s ship.Ship) build.Options {
 	if src.release == "" {
 		src.release = defaultRelease
 	}
-	return build.Options{
+	o := build.Options{
 		Guest:     r.guest,
 		Logger:    r.app.logger(),
 		Cache:     filepath.Join(r.home, "cache"),
@@ -48,6 +49,10 @@ func (r *runner) buildOptions(s ship.Ship) build.Options {
 		Prune:     r.flags.sources.prune,
 		Progress:  func(text string) { r.status.pass("build", text) },
 	}
+	if r.guest.OS == machine.NetBSD {
+		o.Installs = pkgsrc.Installs
+	}
+	return o
 }
 
 // build makes the ship's image, or finds it in the cache, and tells what is
