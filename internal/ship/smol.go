@@ -40,10 +40,11 @@ func isSmol(path string, src []byte) bool {
 		switch cmd := cmd.(type) {
 		case *instructions.LabelCommand:
 			for _, kv := range cmd.Labels {
-				if strings.HasPrefix(strings.Trim(kv.Key, `"'`), "smolbsd.") {
+				key := strings.Trim(kv.Key, `"'`)
+				if strings.HasPrefix(key, "smolbsd.") {
 					return true
 				}
-				service = service || kv.Key == "service"
+				service = service || key == "service"
 			}
 		case *instructions.Stage:
 			_, ok := sets(cmd.BaseName)

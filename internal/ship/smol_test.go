@@ -187,6 +187,7 @@ func TestIsSmol(t *testing.T) {
 		{"Dockerfile", "FROM base,etc\n", false},
 		{"Dockerfile", "FROM base,etc\nLABEL smolbsd.service=x\n", true},
 		{"Dockerfile", "FROM base,etc\nLABEL service=x\n", true},
+		{"Dockerfile", "FROM base,etc\nLABEL \"service\"=x\n", true},
 		{"Dockerfile", "FROM debian\nLABEL service=x\n", false},
 		{"Dockerfile", "FROM debian\nINCLUDE x\n", true},
 		{"Dockerfile", "FROM debian\nRUN echo INCLUDE LABEL smolbsd.x\n", false},
