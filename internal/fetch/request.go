@@ -41,8 +41,9 @@ func (c *Client) get(ctx context.Context, addr string, header http.Header, read 
 	switch resp.StatusCode {
 	case http.StatusOK, http.StatusPartialContent, http.StatusRequestedRangeNotSatisfiable:
 		return read(resp, &watched{ctx, resp.Body, watch})
-	case http.StatusNotFound, http.StatusGone:
-		return c.advise(fmt.Errorf("%s: %w (%s)", addr, ErrNotThere, resp.Status))
+	}
+	if isGone(resp.StatusCode) {
+		return c.notThere(addr, resp)
 	}
 	return c.advise(fmt.Errorf("%s: the server answers %s", addr, resp.Status))
 }

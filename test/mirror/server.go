@@ -36,6 +36,8 @@ const (
 	Unresuming Fault = "unresuming" // half, then the connection breaks; requests for ranges get all from the start
 	Endless    Fault = "endless"    // zeros that never end
 	Stalled    Fault = "stalled"    // the head of an answer, and then nothing
+	Silent     Fault = "silent"     // not even that
+	Forbidden  Fault = "403"        // not for us
 )
 
 // A Server serves a mirror's tree over HTTP on loopback.
@@ -101,7 +103,7 @@ func (s *Server) Fault(pattern string, kind Fault, times int) {
 }
 
 // Requests are the methods and paths that were asked for since the last call,
-// in order: "GET /pub/…".
+// in order: "GET /pub/…", and "GET /pub/… bytes=5-" for a part.
 func (s *Server) Requests() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -114,7 +116,7 @@ func (s *Server) Requests() []string {
 func (s *Server) take(r *http.Request) Fault {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.requests = append(s.requests, r.Method+" "+r.URL.Path)
+	s.requests = append(s.requests, strings.TrimSpace(r.Method+" "+r.URL.Path+" "+r.Header.Get("Range")))
 	for pattern, f := range s.faults {
 		if !matches(pattern, r.URL.Path) || f.times == 0 {
 			continue
@@ -138,6 +140,10 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request) {
 		files.ServeHTTP(w, r)
 	case NotFound:
 		http.NotFound(w, r)
+	case Forbidden:
+		http.Error(w, "not for you", http.StatusForbidden)
+	case Silent:
+		<-r.Context().Done()
 	case Failure:
 		http.Error(w, "out of order", http.StatusInternalServerError)
 	default:
@@ -147,13 +153,19 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request) {
 
 // spoil answers with the file and what is wrong with it.
 func (s *Server) spoil(w http.ResponseWriter, r *http.Request, kind Fault) {
-	b, err := os.ReadFile(filepath.Join(s.dir, filepath.FromSlash(path.Clean(r.URL.Path))))
-	if err != nil {
+	name := filepath.Join(s.dir, filepath.FromSlash(path.Clean(r.URL.Path)))
+	b, err := os.ReadFile(name)
+	fi, serr := os.Stat(name)
+	if err != nil || serr != nil {
 		http.NotFound(w, r)
 		return
 	}
+	w.Header().Set("Last-Modified", fi.ModTime().UTC().Format(http.TimeFormat))
 	if kind != Endless {
 		w.Header().Set("Content-Length", strconv.Itoa(len(b)))
+	}
+	if r.Method == http.MethodHead {
+		return // what is wrong is with the file
 	}
 	switch kind {
 	case Garbage:

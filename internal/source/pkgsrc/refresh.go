@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -29,9 +28,8 @@ var summaries = []string{"pkg_summary.gz", "pkg_summary.zst", "pkg_summary.xz", 
 var sumsNames = []string{"SHA512.bz2", "SHA512.gz", "SHA512.xz", "SHA512"}
 
 const (
-	maxSums     = 128 << 20 // bytes of a list of digests, unpacked
-	retryAge    = 10 * time.Minute
-	headTimeout = 30 * time.Second
+	maxSums  = 128 << 20 // bytes of a list of digests, unpacked
+	retryAge = 10 * time.Minute
 )
 
 func (s *Source) indexPath() string {
@@ -113,7 +111,7 @@ func (s *Source) refresh(ctx context.Context, old *index) (*index, error) {
 	var missing error
 	for _, name := range names {
 		addr := s.address(name)
-		stamp, err := s.stamp(ctx, client, addr)
+		stamp, err := client.Stamp(ctx, addr)
 		if err == nil && old != nil && stamp != "" && old.Address == addr && old.Stamp == stamp {
 			now := time.Now()
 			return old, os.Chtimes(s.indexPath(), now, now)
@@ -135,45 +133,6 @@ func (s *Source) refresh(ctx context.Context, old *index) (*index, error) {
 		return x, nil
 	}
 	return nil, fmt.Errorf("%s has no pkg_summary, in any compression: %w (packages of a release are in …/packages/NetBSD/<machine>/<release>/All)", s.Mirror, missing)
-}
-
-// stamp returns what the server says of the file's state, in a text that
-// changes with it: its ETag, time and size. It is empty where that isn't said.
-// The error is fetch.ErrNotThere where there is no such file; all others are
-// left to the download, which says them better.
-func (s *Source) stamp(ctx context.Context, client *fetch.Client, addr string) (string, error) {
-	if p, ok := fetch.LocalPath(addr); ok {
-		fi, err := os.Stat(p)
-		if err != nil {
-			return "", err
-		}
-		return fmt.Sprintf("%d %d", fi.Size(), fi.ModTime().UnixNano()), nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, headTimeout)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodHead, addr, nil)
-	if err != nil {
-		return "", fmt.Errorf("the address of the package list: %w", err)
-	}
-	h := client.HTTP
-	if h == nil {
-		h = http.DefaultClient
-	}
-	resp, err := h.Do(req)
-	if err != nil {
-		return "", nil
-	}
-	if err := resp.Body.Close(); err != nil {
-		return "", nil
-	}
-	etag, modified := resp.Header.Get("ETag"), resp.Header.Get("Last-Modified")
-	switch {
-	case resp.StatusCode == http.StatusNotFound || resp.StatusCode == http.StatusGone:
-		return "", fmt.Errorf("%s: %w (%s)", addr, fetch.ErrNotThere, resp.Status)
-	case resp.StatusCode != http.StatusOK || etag+modified == "":
-		return "", nil
-	}
-	return fmt.Sprintf("%s %s %d", etag, modified, resp.ContentLength), nil
 }
 
 // download gets and parses the summary at addr.

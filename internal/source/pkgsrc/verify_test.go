@@ -345,5 +345,3 @@ func FuzzSignedHash(f *testing.F) {
 		}
 	})
 }
-
-func sha512Hex(b []byte) string { return fmt.Sprintf("%x", sha512.Sum512(b)) }
