@@ -35,13 +35,15 @@ const (
 // Paths become clean and absolute, as do those that a Hardlink names; one that
 // climbs above the root is refused. A symbolic link's target stays as it is:
 // where it leads is for the tree to see. Sparse files come with their holes as
-// zeros; extended attributes are left out. An archive may name a path twice.
+// zeros. Extended attributes are those of SCHILY.xattr records, which a link
+// leaves to its file. An archive may name a path twice.
 //
 // What r has behind the archive's end is not read.
 func ReadTar(ctx context.Context, r io.Reader, l Limits, add func(e tree.Entry, body io.Reader) error) error {
 	in := &limited{ctx: ctx, r: r, limit: l.bytes()}
 	tr := tar.NewReader(in)
 	left := l.bytes() // of files: holes take no bytes in the archive
+	attributes := maxXattrs
 	for n := 1; ; n++ {
 		h, err := tr.Next()
 		switch {
@@ -58,6 +60,9 @@ func ReadTar(ctx context.Context, r io.Reader, l Limits, add func(e tree.Entry, 
 		}
 		if left -= h.Size; left < 0 || h.Size < 0 {
 			return fmt.Errorf("read the archive: entry %d, %.80q: its files have more than %s", n, h.Name, size(l.bytes()))
+		}
+		if attributes -= xattrsSize(h); attributes < 0 {
+			return fmt.Errorf("read the archive: entry %d, %.80q: the extended attributes so far have more than %s", n, h.Name, size(maxXattrs))
 		}
 		if err := readEntry(h, tr, l.path(), add); err != nil {
 			return fmt.Errorf("read the archive: entry %d, %.80q: %w", n, h.Name, plain(err))
@@ -78,6 +83,8 @@ func plain(err error) error {
 	switch {
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return fmt.Errorf("it ends in the middle (%w)", err)
+	case errors.Is(err, tar.ErrFieldTooLong):
+		return errors.New("an entry's extended header or long name has more than 1 MiB")
 	case errors.Is(err, tar.ErrHeader):
 		return errors.New("it is damaged, or no tar archive")
 	}
@@ -107,6 +114,9 @@ func entryOf(h *tar.Header, maxPath int) (e tree.Entry, err error) {
 		return e, err
 	}
 	if err := setNumbers(&e, h); err != nil {
+		return e, err
+	}
+	if e.Xattrs, err = xattrsOf(h, typ); err != nil {
 		return e, err
 	}
 	switch typ {

@@ -118,6 +118,9 @@ func TestReadTarRefuses(t *testing.T) {
 		{"owner", one(tar.Header{Name: "y", Typeflag: tar.TypeReg, Uid: 1 << 32, Format: tar.FormatPAX}), "its owner is 4294967296"},
 		{"negative group", one(tar.Header{Name: "y", Typeflag: tar.TypeReg, Gid: -1, Format: tar.FormatGNU}), "its group is -1"},
 		{"device", one(tar.Header{Name: "y", Typeflag: tar.TypeChar, PAXRecords: map[string]string{minorRecord: "x"}}), `its SCHILY.devminor is "x"`},
+		{"attribute without a name", one(tar.Header{Name: "y", Typeflag: tar.TypeReg, PAXRecords: map[string]string{xattrRecord: "x"}}), `its extended attribute "" of 1 bytes`},
+		{"long attribute", one(tar.Header{Name: "y", Typeflag: tar.TypeReg, PAXRecords: map[string]string{xattrRecord + "user.x": strings.Repeat("x", 1<<16+1)}}), `its extended attribute "user.x" of 65537 bytes`},
+		{"huge header", hugeHeader(t), "an entry's extended header or long name has more than 1 MiB"},
 		{"another type", one(tar.Header{Name: "y", Typeflag: 'M'}), `it is of the type 'M'`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -126,6 +129,44 @@ func TestReadTarRefuses(t *testing.T) {
 				t.Errorf("ReadTar = %v; want %q", err, tt.want)
 			}
 		})
+	}
+}
+
+// hugeHeader is an archive with an extended header of 2 MiB.
+func hugeHeader(t testing.TB) []byte {
+	t.Helper()
+	b := makeTar(t, tar.Header{Name: "x", Typeflag: tar.TypeReg, Size: 2 << 20})
+	const flagAt, sumAt = 156, 148
+	b[flagAt] = tar.TypeXHeader
+	copy(b[sumAt:], "        ") // as it counts in the sum of the header's bytes
+	sum := 0
+	for _, c := range b[:512] {
+		sum += int(c)
+	}
+	copy(b[sumAt:], fmt.Sprintf("%06o\x00 ", sum))
+	return b
+}
+
+// TestReadTarBoundsXattrs: what is kept in memory of an archive has a bound.
+func TestReadTarBoundsXattrs(t *testing.T) {
+	value := strings.Repeat("x", maxXattrValue)
+	var b bytes.Buffer
+	w := tar.NewWriter(&b)
+	h := tar.Header{Name: "x", Typeflag: tar.TypeReg, Format: tar.FormatPAX, PAXRecords: map[string]string{}}
+	for i := range 15 {
+		h.PAXRecords[fmt.Sprintf("%suser.%d", xattrRecord, i)] = value
+	}
+	if err := w.WriteHeader(&h); err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	var many []io.Reader
+	for range maxXattrs/(15*maxXattrValue) + 1 {
+		many = append(many, bytes.NewReader(b.Bytes()))
+	}
+	err := ReadTar(t.Context(), io.MultiReader(many...), Limits{}, func(tree.Entry, io.Reader) error { n++; return nil })
+	if err == nil || !strings.Contains(err.Error(), "the extended attributes so far have more than 256 MiB") {
+		t.Errorf("ReadTar = %v after %d entries", err, n)
 	}
 }
 

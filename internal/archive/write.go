@@ -157,6 +157,9 @@ func headerOf(e tree.Entry) (*tar.Header, error) {
 		h.Devmajor = device(h, majorRecord, e.Major)
 		h.Devminor = device(h, minorRecord, e.Minor)
 	}
+	if err := addXattrs(h, e); err != nil {
+		return nil, err
+	}
 	if e.Path == "/" {
 		h.Name = "./"
 	}

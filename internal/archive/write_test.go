@@ -24,9 +24,10 @@ func every(t testing.TB) []tree.Entry {
 	long := "/" + strings.Repeat("folder-of-a-long-name/", 12) + "x"
 	file := tree.NewFile("/bin/sh", 0o4755, []byte("program"), t0.Add(123456789), "package sh 1")
 	file.UID, file.GID = 4294967295, 2097152
+	file.Xattrs = map[string][]byte{"security.capability": []byte("\x01\x00\n=\xff"), "user.\u00e9 mpty": {}}
 	return []tree.Entry{
 		{Path: "/", Type: tree.Dir, Mode: 0o755, ModTime: t0},
-		{Path: "/bin", Type: tree.Dir, Mode: 0o1777, ModTime: t0},
+		{Path: "/bin", Type: tree.Dir, Mode: 0o1777, ModTime: t0, Xattrs: map[string][]byte{"user.dir": []byte("d")}},
 		{Path: "/bin/ash", Type: tree.Hardlink, Link: "/bin/sh", Mode: 0o4755, ModTime: t0, Why: "ship.conf:5"},
 		file,
 		{Path: "/bin/zsh", Type: tree.Hardlink, Link: "/bin/sh", ModTime: t0},
@@ -195,6 +196,7 @@ func TestWriteTarErrors(t *testing.T) {
 		{"changed", changed, "write /x to the archive: " + host + " has changed"},
 		{"gone", gone, "write /x to the archive: open /x: "},
 		{"type", tree.Entry{Path: "/x", Type: "odd"}, `it is of the type "odd"`},
+		{"attribute", tree.Entry{Path: "/x", Type: tree.Dir, Xattrs: map[string][]byte{"user.a=b": nil}}, `the extended attribute "user.a=b" of 0 bytes can't be in an archive`},
 		{"path", tree.Entry{Path: "x", Type: tree.Dir}, "its path is not absolute"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

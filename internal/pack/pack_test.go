@@ -30,7 +30,7 @@ func every(t testing.TB) []tree.Entry {
 	ranged := tree.NewFile("/c/ranged", 0o644, []byte("this and"), t0, "package c 1")
 	ranged.Content = tree.Content{Host: host, Offset: 14}
 	return []tree.Entry{
-		{Path: "/", Type: tree.Dir, Mode: 0o755, ModTime: t0, Why: "package c 1"},
+		{Path: "/", Type: tree.Dir, Mode: 0o755, ModTime: t0, Why: "package c 1", Xattrs: map[string][]byte{"user.x": {0, 1}}},
 		tree.NewFile("/c/empty", 0o600, nil, t0, "package c 1"),
 		tree.NewFile("/c/text", 0o4755, []byte("text"), t0, "package c 1"),
 		ranged,

@@ -15,6 +15,7 @@ func every(t testing.TB) Tree {
 	stored := Entry{
 		Path: "/d/stored", Type: File, Mode: 0o4755, UID: 1, GID: 65534, ModTime: time.Unix(-5, 7).UTC(), Size: 1 << 40,
 		Digest: "sha256:00", Content: Content{Host: "/store", Offset: 9}, Why: "package x 1",
+		Xattrs: map[string][]byte{"security.capability": {1, 0, 0, 2}, "user.z": []byte("z"), "user.empty": {}},
 	}
 	for _, e := range []Entry{
 		{Path: "/", Type: Dir, Mode: 0o755, ModTime: t0},

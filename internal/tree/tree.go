@@ -52,6 +52,10 @@ type Entry struct {
 	Digest string `json:"digest,omitempty"`
 	// Content is where a File's bytes are.
 	Content Content `json:"content,omitzero"`
+	// Xattrs are the extended attributes of xattr(7), by their whole names, such
+	// as security.capability; nil where there are none, as of a Hardlink, whose
+	// file has them. They are not for changing: copies of an entry share them.
+	Xattrs map[string][]byte `json:"xattrs,omitempty"`
 	// Why says where the entry came from: "package nginx-common 1.22.1-9",
 	// "ship.conf:5", "overlay ships/nginx".
 	Why string `json:"why,omitempty"`
