@@ -47,6 +47,11 @@ type Config struct {
 	DiskSize   int64             `json:"diskSize,omitempty"` // bytes the root should have at the least; 0: what fits
 	Hooks      Hooks             `json:"hooks,omitzero"`
 	Services   []string          `json:"services,omitempty"` // rc.d names that rc.conf enables
+
+	// OnBuild are an image's triggers: instructions of a Dockerfile that a build
+	// FROM it is to run first of all. An image that was built has none: they
+	// are for one build only, and no ship can set any.
+	OnBuild []string `json:"onBuild,omitempty"`
 }
 
 // Args returns the argv of the service: Entrypoint, then Cmd.

@@ -95,7 +95,7 @@ func below(p string, paths []string) bool {
 func same(a, b tree.Entry) bool {
 	return a.Path == b.Path && a.Type == b.Type && a.Mode == b.Mode && a.UID == b.UID && a.GID == b.GID &&
 		a.Size == b.Size && a.Link == b.Link && a.Major == b.Major && a.Minor == b.Minor && a.Digest == b.Digest &&
-		a.ModTime.Equal(b.ModTime)
+		a.ModTime.Equal(b.ModTime) && tree.SameXattrs(a, b)
 }
 
 // Apply changes t as the layer says.

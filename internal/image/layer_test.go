@@ -48,6 +48,11 @@ func TestDiff(t *testing.T) {
 			nil,
 		},
 		{
+			"a file's extended attributes", of(t, dir("/a"), file("/a/x", "1"), file("/a/y", "2"), dir("/b"), having(file("/b/z", "3"), "user.x"), file("/c", "4"), link("/l", "/c")),
+			[]string{"/b", "/b/z"},
+			nil,
+		},
+		{
 			"a folder with all in it", of(t, dir("/a"), file("/a/x", "1"), file("/a/y", "2"), file("/c", "4"), link("/l", "/c")),
 			nil,
 			[]string{"/b"},

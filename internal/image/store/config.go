@@ -80,6 +80,8 @@ func (s settings) encode() ([]byte, error) {
 	return json.Marshal(f)
 }
 
+// encodeConfig leaves out OnBuild: a base's triggers are not those of what is
+// built on it.
 func encodeConfig(c image.Config) (v1.Config, error) {
 	out := v1.Config{
 		Entrypoint: c.Entrypoint, Cmd: c.Cmd, Env: c.Env, User: c.User, WorkingDir: c.WorkDir,
@@ -154,7 +156,7 @@ func diffIDs(f v1.ConfigFile) ([]string, error) {
 func decodeConfig(c v1.Config) (image.Config, error) {
 	out := image.Config{
 		Entrypoint: c.Entrypoint, Cmd: c.Cmd, Env: c.Env, User: c.User, WorkDir: c.WorkingDir,
-		StopSignal: c.StopSignal, Shell: c.Shell, Labels: c.Labels,
+		StopSignal: c.StopSignal, Shell: c.Shell, Labels: c.Labels, OnBuild: c.OnBuild,
 		Volumes: slices.Sorted(maps.Keys(c.Volumes)),
 	}
 	for port := range c.ExposedPorts {

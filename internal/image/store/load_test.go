@@ -259,6 +259,13 @@ func zipped(t *testing.T, b []byte) []byte {
 // bundleOf makes the files of a layout of a Linux image with these layers.
 func bundleOf(t *testing.T, layers ...[]byte) map[string][]byte {
 	t.Helper()
+	return bundleWith(t, map[string]any{"os": "linux", "architecture": "amd64"}, layers...)
+}
+
+// bundleWith is bundleOf for another configuration, to which the layers are
+// added.
+func bundleWith(t *testing.T, settings map[string]any, layers ...[]byte) map[string][]byte {
+	t.Helper()
 	files := map[string][]byte{"oci-layout": []byte(`{"imageLayoutVersion":"1.0.0"}`)}
 	blob := func(b []byte, mediaType string) map[string]any {
 		files["blobs/sha256/"+sum(b)] = b
@@ -277,10 +284,10 @@ func bundleOf(t *testing.T, layers ...[]byte) map[string][]byte {
 		ids = append(ids, "sha256:"+sum(l))
 		descs = append(descs, blob(zipped(t, l), "application/vnd.oci.image.layer.v1.tar+gzip"))
 	}
-	config := encode(map[string]any{
-		"os": "linux", "architecture": "amd64", "rootfs": map[string]any{"type": "layers", "diff_ids": ids},
-		"history": []any{map[string]any{"created_by": "ADD lower /"}, map[string]any{"created_by": "RUN upper"}},
-	})
+	settings = maps.Clone(settings)
+	settings["rootfs"] = map[string]any{"type": "layers", "diff_ids": ids}
+	settings["history"] = []any{map[string]any{"created_by": "ADD lower /"}, map[string]any{"created_by": "RUN upper"}}
+	config := encode(settings)
 	manifest := encode(map[string]any{
 		"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json",
 		"config": blob(config, "application/vnd.oci.image.config.v1+json"), "layers": descs,

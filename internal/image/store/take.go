@@ -17,6 +17,9 @@ type TakeOptions struct {
 	// Guest chooses among an image's platforms; empty fields: amd64 Linux,
 	// else the only one that a guest can be.
 	Guest image.Guest
+	// Note is told what of an image is kept and has no effect in a guest, in
+	// lines; it may be nil.
+	Note func(text string)
 	// Progress is told how many bytes of how many were read; total is below 0
 	// where it is not known. It is called by several goroutines.
 	Progress func(done, total int64)
@@ -60,7 +63,7 @@ func (s *Store) take(ctx context.Context, p parcel, o TakeOptions) (_ Info, err 
 	if err != nil {
 		return Info{}, err
 	}
-	if err := st.checkMerge(ids); err != nil {
+	if err := st.checkMerge(ids, set, o.Note); err != nil {
 		return Info{}, err
 	}
 	config, err := withLayers(p.config, set.diffIDs, ids)
@@ -76,8 +79,9 @@ func (s *Store) take(ctx context.Context, p parcel, o TakeOptions) (_ Info, err 
 	return s.commit(ctx, commit{config: config, layers: st, names: p.names, origin: p.origin, foreign: foreign})
 }
 
-// checkMerge fails where the layers are no image: better now than at its start.
-func (st *staging) checkMerge(ids []string) error {
+// checkMerge fails where the layers are no image, and notes what a guest will
+// not see of it: better now than at its start.
+func (st *staging) checkMerge(ids []string, set settings, note func(string)) error {
 	var layers []Layer
 	for _, id := range ids {
 		l, err := readLayerAt(st.path(id), id)
@@ -86,8 +90,17 @@ func (st *staging) checkMerge(ids []string) error {
 		}
 		layers = append(layers, l)
 	}
-	_, err := Merge(layers...)
-	return err
+	t, err := Merge(layers...)
+	if err != nil || note == nil {
+		return err
+	}
+	for _, line := range image.Unkept(&t, set.guest) {
+		note(line)
+	}
+	if n := len(set.config.OnBuild); n > 0 {
+		note(fmt.Sprintf("its %d ONBUILD instructions: they are for builds on it", n))
+	}
+	return nil
 }
 
 // takeLayers takes the layers that are not in the store, several at once, and
