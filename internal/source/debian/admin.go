@@ -1,6 +1,7 @@
 package debian
 
 import (
+	"fmt"
 	"path"
 	"slices"
 	"strings"
@@ -50,4 +51,21 @@ func (c *call) listed(name string) bool {
 		return true
 	}
 	return !slices.ContainsFunc(lines, func(l string) bool { return l != "" && l[0] != '#' && l[0] != '!' })
+}
+
+// glib-compile-schemas(1) of a folder without schemas, as a server's is.
+func doSchemas(c *call) (int, error) {
+	_, dirs := c.options("")
+	for _, dir := range dirs {
+		found, err := c.list(c.abs(dir))
+		if err != nil {
+			return 1, err
+		}
+		for _, f := range found {
+			if strings.HasSuffix(f.Name(), ".xml") || strings.HasSuffix(f.Name(), ".override") {
+				return 1, fmt.Errorf("%s has no native version", f.Name())
+			}
+		}
+	}
+	return 0, nil
 }

@@ -40,7 +40,12 @@ func (s *script) exec(ctx context.Context, args []string) error {
 	c := &call{script: s, ctx: ctx, args: slices.Clone(args), dir: hc.Dir, line: int(hc.Pos.Line())}
 	s.need(args[0])
 	c.args[0] = path.Base(args[0])
-	cmd := commands[c.args[0]]
+	cmd := s.known[c.args[0]]
+	if cmd.do == nil && !irrelevant(c.args) {
+		if n, ok := s.shellScript(args, hc.Dir); ok {
+			return s.nest(ctx, hc, n)
+		}
+	}
 	if cmd.do == nil {
 		return s.unknown(c, strings.Join(args, " "), hc.Stdout)
 	}
@@ -72,11 +77,24 @@ func (s *script) answer(c *call, cmd command, text string) (status uint8, err er
 	if c.ctx.Err() != nil {
 		return 0, c.ctx.Err()
 	}
-	if err != nil {
+	switch {
+	case usual(err):
+		n = max(n, 1)
+		s.failed = problem{c.line, text + ": " + err.Error()}
+	case err != nil:
 		s.problem(c.line, text+": "+err.Error())
 		n = max(n, 1)
 	}
 	return uint8(min(n, 255)), nil
+}
+
+// An expected error is one that the command has on any system. The script says
+// what becomes of it.
+type expected struct{ error }
+
+// usual reports whether err is expected, or that a file isn't there.
+func usual(err error) bool {
+	return notExist(err) || errors.As(err, new(expected))
 }
 
 // notFound is the exit status of a command that a shell doesn't find
@@ -113,12 +131,7 @@ func oneLine(text string) string {
 }
 
 // abs returns the absolute path that p is for the command.
-func (c *call) abs(p string) string {
-	if !path.IsAbs(p) {
-		p = path.Join(c.dir, p)
-	}
-	return path.Clean(p)
-}
+func (c *call) abs(p string) string { return absolute(c.dir, p) }
 
 // options splits a command's arguments into those that begin with "-" and the
 // others. Those named in withValue take the next argument as their value;
@@ -146,15 +159,31 @@ func (c *call) options(flags string, withValue ...string) (opts map[string]strin
 			opts[a] = c.args[i]
 		case strings.HasPrefix(a, "--"):
 			set(name, value)
-		case slices.Contains(withValue, a[:2]):
-			opts[a[:2]] = a[2:]
 		default:
-			for _, letter := range a[1:] {
-				set("-"+string(letter), "")
-			}
+			i += c.letters(a[1:], c.args[i+1:], withValue, set)
 		}
 	}
 	return opts, rest
+}
+
+// letters calls set for each of the options in "-abc". The first that takes a
+// value has the letters behind it, or the first of next: then 1 is returned.
+func (c *call) letters(all string, next, withValue []string, set func(name, value string)) int {
+	for i, letter := range all {
+		name := "-" + string(letter)
+		rest := all[i+len(string(letter)):]
+		switch {
+		case !slices.Contains(withValue, name):
+			set(name, "")
+			continue
+		case rest == "" && len(next) > 0:
+			set(name, next[0])
+			return 1
+		}
+		set(name, rest)
+		return 0
+	}
+	return 0
 }
 
 // has reports whether opts has one of names.

@@ -74,7 +74,7 @@ func (c *call) copy(src, dst string, deep, keep, follow bool) error {
 		return err
 	}
 	if e.Type == tree.Dir && !deep {
-		return fmt.Errorf("%s is a folder", src)
+		return expected{fmt.Errorf("%s is a folder", src)}
 	}
 	to, err := c.to.tree.ResolveParent(dst)
 	if err != nil {
@@ -118,7 +118,7 @@ func (c *call) copyEntry(e tree.Entry, to string, keep bool) (err error) {
 }
 
 func doInstall(c *call) (int, error) {
-	opts, rest := c.options("-c -d -D -p -v -T --directory --no-target-directory --verbose", "-m", "--mode", "-o", "--owner", "-g", "--group", "-t")
+	opts, rest := c.options("-c -d -D -p -v -T -Z --directory --no-target-directory --verbose", "-m", "--mode", "-o", "--owner", "-g", "--group", "-t")
 	mode := uint32(0o755)
 	if m := opts["-m"] + opts["--mode"]; m != "" {
 		var err error

@@ -69,7 +69,88 @@ func doDpkg(c *call) (int, error) {
 	case len(c.args) == 2 && strings.HasPrefix(c.args[1], "--assert"), len(c.args) == 2 && c.args[1] == "--validate":
 		return 0, nil
 	}
-	return 1, errors.New("this use of dpkg has no native version")
+	return doDpkgQuery(c)
+}
+
+// dpkg-query(1), as dpkg too: the files of packages, the packages of files, and
+// what is known of a package.
+func doDpkgQuery(c *call) (int, error) {
+	opts, names := c.options("-L -S -s -l --listfiles --search --status --list")
+	if len(opts) != 1 || len(names) == 0 {
+		return 1, fmt.Errorf("this use of %s has no native version", c.args[0])
+	}
+	status := 0
+	for _, name := range names {
+		ok, err := true, error(nil)
+		switch {
+		case has(opts, "-L", "--listfiles"):
+			ok = c.listFiles(name)
+		case has(opts, "-S", "--search"):
+			ok, err = c.searchFiles(name)
+		default:
+			ok = c.status(name, has(opts, "-l", "--list"))
+		}
+		if err != nil {
+			return 2, err
+		}
+		if !ok {
+			status = 1
+		}
+	}
+	return status, nil
+}
+
+// listFiles writes the paths of a package's files.
+func (c *call) listFiles(name string) bool {
+	p, ok := c.to.installed(name)
+	for _, e := range p.files.Entries {
+		fmt.Fprintln(&c.out, e.Path)
+	}
+	return ok
+}
+
+// searchFiles writes which packages have files that match, as "NAME: PATH".
+func (c *call) searchFiles(pattern string) (found bool, err error) {
+	if !strings.HasPrefix(pattern, "/") {
+		pattern = "*" + pattern + "*"
+	}
+	for _, p := range c.to.pkgs {
+		for _, e := range p.files.Entries {
+			ok, err := path.Match(pattern, e.Path)
+			if err != nil {
+				return false, err
+			}
+			if ok {
+				found = true
+				fmt.Fprintf(&c.out, "%s: %s\n", p.Name, e.Path)
+			}
+		}
+	}
+	return found, nil
+}
+
+// status writes what is known of a package, or its line of a list.
+func (c *call) status(name string, list bool) bool {
+	p, ok := c.to.installed(name)
+	switch {
+	case !ok:
+	case list:
+		fmt.Fprintf(&c.out, "ii  %s %s %s\n", p.Name, p.Version, p.Arch)
+	default:
+		before, after, _ := strings.Cut(strings.TrimSpace(p.files.Control["control"]), "\n")
+		fmt.Fprintf(&c.out, "%s\nStatus: install ok installed\n%s\n", before, after)
+	}
+	return ok
+}
+
+// installed returns the package that is called name, or "name:arch".
+func (in *installer) installed(name string) (installing, bool) {
+	name, _, _ = strings.Cut(name, ":")
+	i := slices.IndexFunc(in.pkgs, func(p installing) bool { return p.Name == name })
+	if i < 0 {
+		return installing{}, false
+	}
+	return in.pkgs[i], true
 }
 
 // dpkg-divert(1) --add; other uses change nothing on a fresh root.

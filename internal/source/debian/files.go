@@ -21,7 +21,7 @@ func (c *call) into(source, target string, noDir bool) string {
 }
 
 func doMkdir(c *call) (int, error) {
-	opts, dirs := c.options("-p -v --parents --verbose", "-m", "--mode")
+	opts, dirs := c.options("-p -v -Z --parents --verbose", "-m", "--mode") // -Z: no SELinux in the guest
 	mode := 0o777 &^ c.umask
 	for _, o := range []string{"-m", "--mode"} {
 		if m, ok := opts[o]; ok {
@@ -45,7 +45,7 @@ func (s *script) mkdir(p string, mode uint32, parents bool) error {
 		if parents && e.Type == tree.Dir {
 			return nil
 		}
-		return fmt.Errorf("%s is there already", p)
+		return expected{fmt.Errorf("%s is there already", p)}
 	}
 	if up := path.Dir(p); parents && up != p {
 		if err := s.mkdir(up, 0o755, true); err != nil {
@@ -68,7 +68,7 @@ func doRm(c *call) (int, error) {
 		case err != nil:
 			return 1, nil
 		case e.Type == tree.Dir && !has(opts, "-r", "-R", "--recursive") || e.Path == "/":
-			return 1, fmt.Errorf("%s is a folder", p)
+			return 1, expected{fmt.Errorf("%s is a folder", p)}
 		default:
 			c.to.tree.Remove(e.Path)
 		}
@@ -127,7 +127,7 @@ func (c *call) link(src, target string, opts map[string]string) error {
 	}
 	if _, there := c.to.tree.Get(at); there {
 		if !has(opts, "-f", "--force") {
-			return fmt.Errorf("%s is there already", at)
+			return expected{fmt.Errorf("%s is there already", at)}
 		}
 		c.to.tree.Remove(at)
 	}

@@ -6,13 +6,15 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+
+	"github.com/fakecracker/fakecracker/internal/tree"
 )
 
 // doGrep knows the options that scripts use; a basic expression is taken as
 // an extended one when the difference does not show.
 func doGrep(c *call) (int, error) {
-	opts, rest := c.options("-c -E -F -h -i -l -o -q -s -v -w -x --count --extended-regexp --fixed-strings --ignore-case --invert-match "+
-		"--line-regexp --no-messages --quiet --silent --word-regexp", "-e")
+	opts, rest := c.options("-c -E -F -h -i -l -r -R -o -q -s -v -w -x --count --extended-regexp --fixed-strings --ignore-case --invert-match "+
+		"--line-regexp --no-messages --quiet --recursive --silent --word-regexp", "-e")
 	pattern, ok := opts["-e"]
 	if !ok {
 		if len(rest) == 0 {
@@ -23,6 +25,9 @@ func doGrep(c *call) (int, error) {
 	re, err := grepPattern(pattern, opts)
 	if err != nil {
 		return 2, err
+	}
+	if has(opts, "-r", "-R", "--recursive") {
+		rest = c.filesBelow(rest)
 	}
 	b, err := c.input(rest)
 	if notExist(err) {
@@ -55,10 +60,37 @@ func doGrep(c *call) (int, error) {
 	return 0, nil
 }
 
+// filesBelow returns the paths of the files at and below paths.
+func (c *call) filesBelow(paths []string) []string {
+	var all []string
+	for _, p := range paths {
+		top, err := c.get(c.abs(p), true)
+		if err != nil {
+			all = append(all, p) // for the error
+			continue
+		}
+		for _, e := range c.to.tree.Below(top.Path) {
+			if e.Type == tree.File || e.Type == tree.Hardlink {
+				all = append(all, e.Path)
+			}
+		}
+	}
+	return all
+}
+
+// egrep(1) and fgrep(1).
+func doEgrep(c *call) (int, error) { return c.grepWith("-E") }
+func doFgrep(c *call) (int, error) { return c.grepWith("-F") }
+
+func (c *call) grepWith(option string) (int, error) {
+	c.args = append([]string{"grep", option}, c.args[1:]...)
+	return doGrep(c)
+}
+
 // grepPattern makes Go's expression of grep's.
 func grepPattern(p string, opts map[string]string) (*regexp.Regexp, error) {
 	switch {
-	case has(opts, "-P", "--perl-regexp", "-f", "-r", "-R"):
+	case has(opts, "-P", "--perl-regexp", "-f"), has(opts, "-r", "-R", "--recursive") && !has(opts, "-q", "--quiet", "--silent", "-h"):
 		return nil, errors.New("this use of grep has no native version")
 	case has(opts, "-F", "--fixed-strings"):
 		p = regexp.QuoteMeta(p)

@@ -59,7 +59,7 @@ func TestUnrecognised(t *testing.T) {
 		},
 		{
 			name: "what can't be done", script: "set -e\ntouch /etc/first\nchown nobody-knows /etc/passwd\ntouch /etc/then",
-			note: `package x: postinst:4: chown nobody-knows /etc/passwd: look up the owner "nobody-knows": there is no user "nobody-knows" (and 1 more): the script was not run, for want of chown`,
+			note: `package x: postinst:4: the script ended early: exit status 1, after chown nobody-knows /etc/passwd: look up the owner "nobody-knows": there is no user "nobody-knows": the script was not run, for want of chown`,
 		},
 		{
 			name: "output that something waits for", script: "frob /etc/passwd > /etc/passwd; frob | sort && touch /etc/then",
@@ -67,7 +67,7 @@ func TestUnrecognised(t *testing.T) {
 		},
 		{
 			name: "a way to call sed", script: "sed -i s/a/b/ /usr/share/x/conf; sed '1,/x/{N;D}' /usr/share/x/conf",
-			note: `package x: postinst:2: sed 1,/x/{N;D} /usr/share/x/conf: command "1,/x/{N;D}" has no native version (and 1 more): the script was not run, for want of sed`,
+			note: `package x: postinst:2: sed 1,/x/{N;D} /usr/share/x/conf: command "{N;D}" has no native version (and 1 more): the script was not run, for want of sed`,
 		},
 		{
 			name: "an option", script: "touch /etc/first; touch --frob /etc/then", guest: true,

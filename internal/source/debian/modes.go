@@ -87,7 +87,7 @@ func (c *call) changeOwner(prefix string) (int, error) {
 	}
 	o, err := c.owner(prefix + rest[0])
 	if err != nil {
-		return 1, err
+		return 1, expected{err}
 	}
 	follow := !has(opts, "-h", "--no-dereference")
 	return c.eachBelow(rest[1:], has(opts, "-R", "--recursive"), func(e tree.Entry) error {

@@ -3,6 +3,7 @@ package debian
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -38,7 +39,7 @@ func (in *installer) runScript(ctx context.Context, p installing, name string, a
 	if text == "" || in.runNatively(p.Name, name) {
 		return nil
 	}
-	sh := &script{to: in, pkg: p, name: name, umask: 0o022}
+	sh := &script{to: in, pkg: p, name: name, known: commands, umask: 0o022}
 	before, state := in.tree.Clone(), in.state.clone()
 	limited, cancel := context.WithTimeout(ctx, scriptTime)
 	defer cancel()
@@ -50,7 +51,7 @@ func (in *installer) runScript(ctx context.Context, p installing, name string, a
 	case limited.Err() != nil:
 		return fmt.Errorf("run %s of package %s: it takes longer than %s", name, p, scriptTime)
 	default:
-		sh.problem(0, "the script ended early: "+err.Error())
+		sh.endedEarly(err)
 	}
 	if len(sh.problems) > 0 {
 		in.tree, in.state = before, state
@@ -61,15 +62,28 @@ func (in *installer) runScript(ctx context.Context, p installing, name string, a
 	return nil
 }
 
+// endedEarly notes why a script is not recognised to its end.
+func (s *script) endedEarly(err error) {
+	text := "the script ended early: " + err.Error()
+	if errors.As(err, new(interp.ExitStatus)) && s.failed.text != "" {
+		text += ", after " + s.failed.text
+	}
+	s.problem(s.failed.line, text)
+}
+
 // A script is one maintainer script that is being run.
 type script struct {
 	to   *installer
 	pkg  installing
 	name string
+	// known are the commands that it may call: commands, which can't be named
+	// by those that call others.
+	known map[string]command
 
 	mu       sync.Mutex // held by each command and file access: pipelines run side by side
 	notes    []source.Note
 	problems []problem // what is not recognised
+	failed   problem   // the last command that failed as it would on any system
 	needs    []string  // programs called and files read that this package has its own version of
 	commands int
 	made     int   // entries
@@ -79,9 +93,9 @@ type script struct {
 }
 
 func (s *script) run(ctx context.Context, text string, args []string) error {
-	first, _, _ := strings.Cut(text, "\n")
-	argv := strings.Fields(strings.TrimPrefix(first, "#!"))
-	if !strings.HasPrefix(first, "#!") || len(argv) == 0 || !slices.Contains(shells, argv[0]) {
+	argv, ok := shellOf(text)
+	if !ok {
+		first, _, _ := strings.Cut(text, "\n")
 		s.problem(1, "not for a shell: "+first)
 		return nil
 	}
@@ -92,19 +106,8 @@ func (s *script) run(ctx context.Context, text string, args []string) error {
 	if err := settle(file); err != nil {
 		return err
 	}
-	params := append(argv[1:], "--")
-	r, err := interp.New(
-		interp.Params(append(params, args...)...),
-		interp.Dir("/"),
-		interp.Env(expand.ListEnviron(append(s.environment(), ours...)...)),
-		interp.StdIO(bytes.NewReader(nil), io.Discard, io.Discard),
-		interp.CallHandler(s.called),
-		interp.ExecHandlers(func(interp.ExecHandlerFunc) interp.ExecHandlerFunc { return s.exec }),
-		interp.OpenHandler(s.open),
-		interp.StatHandler(s.stat),
-		interp.AccessHandler(s.access),
-		interp.ReadDirHandler2(s.readDir),
-	)
+	env := expand.ListEnviron(append(s.environment(), ours...)...)
+	r, err := s.newShell(env, append(append(argv[1:], "--"), args...), bytes.NewReader(nil), io.Discard, io.Discard)
 	if err != nil {
 		return err
 	}

@@ -113,6 +113,52 @@ func TestScripts(t *testing.T) {
 			},
 		},
 		{
+			name: "sed of some lines",
+			script: `printf '1\n2\n\n4\n5\n' > /etc/in; sed -ne '2,/4/p' -e'$p' /etc/in > /etc/1; sed '0,/^1/s/1/one/;/^$/,$!d;$q' /etc/in > /etc/2
+				sed -i.bak -e '3,2d' /etc/in; sed '/2/,1d; # and so on
+				2q' /etc/in > /etc/3`,
+			text: map[string]string{"/etc/1": "2\n\n4\n5\n", "/etc/2": "\n4\n5\n", "/etc/in": "1\n2\n4\n5\n", "/etc/in.bak": "1\n2\n\n4\n5\n", "/etc/3": "1\n4\n5\n"},
+		},
+		{
+			name: "find and xargs",
+			script: `mkdir -p /srv/a/b /srv/a.d /srv/empty; touch /srv/a/b/none; echo x > /srv/a/b/some; chown 33 /srv/a; cd /srv
+				find /srv -name 'a*' > /etc/1; find a -maxdepth 1 ! -uid 0 -o -type f > /etc/2; find . -mindepth 2 \( -name none -o -name b \) -print | sort > /etc/3
+				find /srv -type d -empty -delete; find /srv -type f -exec chmod 600 {} \; ; find /srv -user 33 -print0 | xargs -0 -r chown root:adm
+				find /nowhere && touch /etc/wrong; find /srv -name none -print0 | xargs -r -0 rm`,
+			want: []string{"/srv/a dir 0755 0:4", "/srv/a/b/some file 0600 0:0"},
+			text: map[string]string{"/etc/1": "/srv/a\n/srv/a.d\n", "/etc/2": "a\n", "/etc/3": "./a/b\n./a/b/none\n"},
+		},
+		{
+			name: "looking at files",
+			script: `cd /usr/share/x; stat -c '%U %g %a %n' conf > /etc/1; ls /usr/bin | wc -l > /etc/2; ls -d conf none > /etc/3 || true
+				printf 'b c d\nb c d\na  x\n' | tee /etc/4 | uniq -c | awk '{ print $2 }' > /etc/5; awk -F= '/^b/{print $2}' conf > /etc/6; tail -n1 conf > /etc/7
+				head -c 2 conf | cut -b -1 > /etc/8; echo a:b:c:d | cut -d : -f2-3 > /etc/9; expr 4 - 1 > /etc/10; expr 1 - 1 || expr a = a > /etc/11`,
+			text: map[string]string{
+				"/etc/1": "root 0 644 conf\n", "/etc/2": "2\n", "/etc/3": "conf\n", "/etc/4": "b c d\nb c d\na  x\n", "/etc/5": "b\na\n",
+				"/etc/6": "2\n", "/etc/7": "b=2\n", "/etc/8": "a\n", "/etc/9": "b:c\n", "/etc/10": "3\n", "/etc/11": "1\n",
+			},
+		},
+		{
+			name: "scripts that it calls",
+			script: `printf '#!/bin/sh -e\necho "$1 $A $B $PWD $# $(cat)"; touch made; false; touch /etc/wrong' > /usr/bin/inner; chmod +x /usr/bin/inner
+				A=1; export B=2; cd /var/lib; echo in | inner x y > /etc/1 || echo $? > /etc/2; sh -e -c 'echo "$0 $1" > /etc/3' zero one; bash /usr/bin/tool`,
+			want: []string{"/var/lib/made file 0644 0:0"},
+			text: map[string]string{"/etc/1": "x  2 /var/lib 2 in\n", "/etc/2": "1\n", "/etc/3": "zero one\n"},
+		},
+		{
+			name: "what dpkg knows",
+			script: `dpkg -L x | grep conf > /etc/1; dpkg -S '/usr/bin/t*' > /etc/2; dpkg -s x:amd64 | grep -E '^(Package|Status)' > /etc/3; dpkg -l y || echo none > /etc/4
+				md5sum /usr/share/x/conf > /etc/sums; md5sum -c --status /etc/sums && touch /etc/same; echo >> /usr/share/x/conf; md5sum -c --status /etc/sums || touch /etc/other`,
+			want: []string{"/etc/same file 0644 0:0", "/etc/other file 0644 0:0"},
+			text: map[string]string{"/etc/1": "/usr/share/x/conf\n", "/etc/2": "x: /usr/bin/tool\n", "/etc/3": "Package: x\nStatus: install ok installed\n", "/etc/4": "none\n"},
+		},
+		{
+			name:   "what fails as it would on any system",
+			script: `chown nobody-knows /etc/passwd 2>/dev/null || adduser --system nobody-knows; mkdir /etc || touch /etc/ok; cp /none /etc/wrong || ln /etc/passwd /etc/group || cat /etc/none || usermod -aG adm www-data`,
+			want:   []string{"/etc/ok file 0644 0:0"},
+			text:   map[string]string{"/etc/group": "root:*:0:\nadm:*:4:www-data\nwww-data:*:33:\nnogroup:*:65534:\n"},
+		},
+		{
 			name:   "a file with two names",
 			script: `ln /usr/share/x/conf /etc/two; echo c=3 >> /etc/two; ln /usr/share/x/conf /etc/three; echo d=4 > /usr/share/x/conf`,
 			want:   []string{"/usr/share/x/conf file 0644 0:0", "/etc/two hardlink 0777 0:0 -> /usr/share/x/conf"},

@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// doSed is sed(1) with the commands that scripts use: s/x/y/, d and p, after
-// a /pattern/ or for every line. What else there is fails.
+// doSed is sed(1) with the commands that scripts use: s/x/y/, d, p and q, for
+// every line or those that addresses tell. What else there is fails.
 func doSed(c *call) (int, error) {
 	a, err := sedArgs(c.args[1:])
 	if err != nil {
@@ -33,6 +33,11 @@ func doSed(c *call) (int, error) {
 		if err != nil {
 			return 1, err
 		}
+		if a.suffix != "" {
+			if err := c.copy(c.abs(f), c.abs(f)+a.suffix, false, true, true); err != nil {
+				return 1, err
+			}
+		}
 		if b, err = edit(edits, b, a.silent); err != nil {
 			return 1, err
 		}
@@ -46,30 +51,36 @@ func doSed(c *call) (int, error) {
 // sedCall is what sed was told.
 type sedCall struct {
 	script                    string
+	given                     bool // the script, by -e
 	files                     []string
 	silent, extended, inPlace bool
+	suffix                    string // of the old file, with -i
 }
 
 func sedArgs(args []string) (a sedCall, err error) {
-	given := false
 	for i := 0; i < len(args); i++ {
-		switch o := args[i]; {
-		case o == "-e" && i+1 < len(args):
-			i++
-			a.script, given = a.script+args[i]+"\n", true
-		case o == "-n" || o == "--quiet" || o == "--silent":
+		o := args[i]
+		long, suffix, _ := strings.Cut(o, "=")
+		switch {
+		case o == "--quiet" || o == "--silent":
 			a.silent = true
-		case o == "-r" || o == "-E" || o == "--regexp-extended":
+		case o == "--regexp-extended":
 			a.extended = true
-		case o == "-i" || o == "--in-place":
-			a.inPlace = true
-		case strings.HasPrefix(o, "-") && o != "-":
+		case long == "--in-place":
+			a.inPlace, a.suffix = true, suffix
+		case o == "--" || strings.HasPrefix(o, "--"):
 			return sedCall{}, fmt.Errorf("option %s has no native version", o)
+		case strings.HasPrefix(o, "-") && o != "-":
+			used, err := a.letters(o[1:], args[i+1:])
+			if err != nil {
+				return sedCall{}, err
+			}
+			i += used
 		default:
 			a.files = append(a.files, o)
 		}
 	}
-	if !given {
+	if !a.given {
 		if len(a.files) == 0 {
 			return sedCall{}, errors.New("no script")
 		}
@@ -78,10 +89,35 @@ func sedArgs(args []string) (a sedCall, err error) {
 	return a, nil
 }
 
+// letters reads the options in "-abc". It returns how many of next it took.
+func (a *sedCall) letters(all string, next []string) (used int, err error) {
+	for i, letter := range all {
+		rest := all[i+1:]
+		switch letter {
+		case 'n':
+			a.silent = true
+		case 'r', 'E':
+			a.extended = true
+		case 'i':
+			a.inPlace, a.suffix = true, rest
+			return 0, nil
+		case 'e':
+			if rest == "" && len(next) > 0 {
+				rest, used = next[0], 1
+			}
+			a.script, a.given = a.script+rest+"\n", true
+			return used, nil
+		default:
+			return 0, fmt.Errorf("option -%c has no native version", letter)
+		}
+	}
+	return 0, nil
+}
+
 // A sedEdit is one command of sed.
 type sedEdit struct {
-	where  *regexp.Regexp // lines that it is for; nil: all
-	what   byte           // 's', 'd' or 'p'
+	where  sedRange
+	what   byte // 's', 'd', 'p' or 'q'
 	find   *regexp.Regexp
 	put    string // as sed writes it
 	all    bool   // flag g
@@ -89,22 +125,19 @@ type sedEdit struct {
 }
 
 // parseSed reads commands, one a line or with semicolons between.
-func parseSed(script string, isExtended bool) (edits []sedEdit, err error) {
+func parseSed(script string, isExtended bool) (edits []*sedEdit, err error) {
 	for {
 		script = strings.TrimLeft(script, "; \t\n")
 		if script == "" {
 			return edits, nil
 		}
-		var e sedEdit
-		if script[0] == '/' {
-			var pattern string
-			if pattern, script, err = sedPart(script[1:], '/'); err != nil {
-				return nil, err
-			}
-			if e.where, err = sedPattern(pattern, isExtended, ""); err != nil {
-				return nil, err
-			}
-			script = strings.TrimLeft(script, " \t")
+		if script[0] == '#' {
+			_, script, _ = strings.Cut(script, "\n")
+			continue
+		}
+		e := new(sedEdit)
+		if script, err = e.where.parse(script, isExtended); err != nil {
+			return nil, err
 		}
 		if script, err = e.parse(script, isExtended); err != nil {
 			return nil, err
@@ -119,7 +152,7 @@ func parseSed(script string, isExtended bool) (edits []sedEdit, err error) {
 // parse reads the command that script begins with, and returns what is after
 // it.
 func (e *sedEdit) parse(script string, isExtended bool) (rest string, err error) {
-	if script == "" || !strings.ContainsRune("sdp", rune(script[0])) {
+	if script == "" || !strings.ContainsRune("sdpq", rune(script[0])) {
 		return "", fmt.Errorf("command %.10q has no native version", script)
 	}
 	e.what, rest = script[0], script[1:]
@@ -140,7 +173,7 @@ func (e *sedEdit) parse(script string, isExtended bool) (rest string, err error)
 	if strings.Contains(e.put, `\U`) || strings.Contains(e.put, `\L`) {
 		return "", errors.New("changing the case has no native version")
 	}
-	end := len(rest) - len(strings.TrimLeft(rest, "gpI"))
+	end := len(rest) - len(strings.TrimLeft(rest, "gpiI"))
 	flags := rest[:end]
 	e.all, e.prints = strings.Contains(flags, "g"), strings.Contains(flags, "p")
 	e.find, err = sedPattern(pattern, isExtended, flags)
@@ -173,7 +206,7 @@ func sedPattern(p string, isExtended bool, flags string) (*regexp.Regexp, error)
 	if !isExtended {
 		p = extended(p)
 	}
-	if strings.Contains(flags, "I") {
+	if strings.ContainsAny(flags, "iI") {
 		p = "(?i)" + p
 	}
 	re, err := regexp.Compile(p)
@@ -185,38 +218,49 @@ func sedPattern(p string, isExtended bool, flags string) (*regexp.Regexp, error)
 }
 
 // edit runs the commands over each line of b.
-func edit(edits []sedEdit, b []byte, silent bool) ([]byte, error) {
+func edit(edits []*sedEdit, b []byte, silent bool) ([]byte, error) {
 	var out bytes.Buffer
-	for l := range bytes.Lines(b) {
+	lines := bytes.SplitAfter(b, []byte("\n"))
+	if len(lines[len(lines)-1]) == 0 {
+		lines = lines[:len(lines)-1]
+	}
+	for i, l := range lines {
 		line, ended := bytes.CutSuffix(l, []byte("\n"))
-		deleted := false
-		for _, e := range edits {
-			if e.where != nil && !e.where.Match(line) {
-				continue
-			}
-			if deleted = e.what == 'd'; deleted {
-				break
-			}
-			changed := e.what == 's' && e.find.Match(line)
-			if changed {
-				line = e.replace(line)
-			}
-			if e.what == 'p' || changed && e.prints {
-				out.Write(append(line[:len(line):len(line)], '\n'))
+		line, deleted, quit := editLine(edits, line, i+1, i+1 == len(lines), &out)
+		if !deleted && !silent {
+			out.Write(line)
+			if ended {
+				out.WriteByte('\n')
 			}
 		}
-		if deleted || silent {
-			continue
-		}
-		out.Write(line)
-		if ended {
-			out.WriteByte('\n')
+		if quit {
+			break
 		}
 		if out.Len() > maxWritten {
 			return nil, fmt.Errorf("more than %d bytes", maxWritten)
 		}
 	}
 	return out.Bytes(), nil
+}
+
+// editLine runs the commands over line n.
+func editLine(edits []*sedEdit, line []byte, n int, last bool, out *bytes.Buffer) (_ []byte, deleted, quit bool) {
+	for _, e := range edits {
+		if !e.where.has(line, n, last) {
+			continue
+		}
+		if e.what == 'd' || e.what == 'q' {
+			return line, e.what == 'd', e.what == 'q'
+		}
+		changed := e.what == 's' && e.find.Match(line)
+		if changed {
+			line = e.replace(line)
+		}
+		if e.what == 'p' || changed && e.prints {
+			out.Write(append(line[:len(line):len(line)], '\n'))
+		}
+	}
+	return line, false, false
 }
 
 // replace puts what is to be there for the first match in line, or all.

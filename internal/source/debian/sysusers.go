@@ -198,6 +198,8 @@ func (c *call) tmpfile(f []string) error {
 		}
 	case "x", "X", "r", "R": // about what is removed later
 		return nil
+	case "h", "H", "t", "T", "a", "A": // attributes that trees don't hold
+		return nil
 	default:
 		return errors.New("this type has no native version")
 	}

@@ -2,10 +2,12 @@ package debian
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/md5"
 	"errors"
 	"fmt"
 	"path"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -42,58 +44,102 @@ func doCat(c *call) (int, error) {
 }
 
 func doHead(c *call) (int, error) {
-	opts, files := c.options("-0 -1 -2 -3 -4 -5 -6 -7 -8 -9", "-n")
+	n, bytes, b, err := c.part()
+	if err != nil {
+		return 1, err
+	}
+	if bytes {
+		c.out.Write(b[:min(n, len(b))])
+		return 0, nil
+	}
+	lines := strings.SplitAfter(string(b), "\n")
+	c.out.WriteString(strings.Join(lines[:min(n, len(lines))], ""))
+	return 0, nil
+}
+
+// tail(1) without -f.
+func doTail(c *call) (int, error) {
+	n, bytes, b, err := c.part()
+	if err != nil {
+		return 1, err
+	}
+	if bytes {
+		c.out.Write(b[max(0, len(b)-n):])
+		return 0, nil
+	}
+	lines := strings.SplitAfter(string(b), "\n")
+	if lines[len(lines)-1] == "" {
+		lines = lines[:len(lines)-1]
+	}
+	c.out.WriteString(strings.Join(lines[max(0, len(lines)-n):], ""))
+	return 0, nil
+}
+
+// number is an option such as -1 of head(1) and tail(1).
+var number = regexp.MustCompile(`^-[0-9]+$`)
+
+// part reads what head and tail are given, and how many of its lines, or bytes,
+// they are to show.
+func (c *call) part() (n int, bytes bool, b []byte, err error) {
+	for i, a := range c.args {
+		if number.MatchString(a) {
+			c.args[i] = "-n" + a[1:]
+		}
+	}
+	opts, files := c.options("-q --quiet", "-n", "-c", "--lines", "--bytes")
+	v := cmp.Or(opts["-n"], opts["--lines"], opts["-c"], opts["--bytes"], "10")
+	if n, err = strconv.Atoi(v); err != nil || n < 0 || strings.HasPrefix(v, "+") {
+		return 0, false, nil, fmt.Errorf("number %q has no native version", v)
+	}
+	b, err = c.input(files)
+	return n, has(opts, "-c", "--bytes"), b, err
+}
+
+// cut(1) of single fields, and of bytes or characters up to a place or from it.
+func doCut(c *call) (int, error) {
+	opts, files := c.options("-s", "-d", "-f", "-b", "-c")
 	b, err := c.input(files)
 	if err != nil {
 		return 1, err
 	}
-	n := 10
-	for o, v := range opts {
-		if len(o) == 2 && o[1] >= '0' && o[1] <= '9' {
-			v = strings.TrimPrefix(c.args[1], "-")
-		} else if o != "-n" {
-			return 1, fmt.Errorf("option %s", o)
-		}
-		if n, err = strconv.Atoi(v); err != nil || n < 0 {
-			return 1, fmt.Errorf("number %q", v)
-		}
+	pick, err := cutter(opts)
+	if err != nil {
+		return 1, err
 	}
-	for l := range bytes.Lines(b) {
-		if n--; n < 0 {
-			break
+	for l := range strings.Lines(string(b)) {
+		if l, ok := pick(strings.TrimSuffix(l, "\n")); ok {
+			fmt.Fprintln(&c.out, l)
 		}
-		c.out.Write(l)
 	}
 	return 0, nil
 }
 
-// cut(1) of single fields.
-func doCut(c *call) (int, error) {
-	opts, files := c.options("", "-d", "-f")
-	b, err := c.input(files)
-	if err != nil {
-		return 1, err
+// cutter returns what cut shows of a line, and whether it shows it.
+func cutter(opts map[string]string) (func(l string) (string, bool), error) {
+	what := cmp.Or(opts["-b"], opts["-c"], opts["-f"])
+	first, last, isRange := strings.Cut(what, "-")
+	if !isRange {
+		last = first
 	}
-	n, err := strconv.Atoi(opts["-f"])
-	if err != nil || n < 1 {
-		return 1, fmt.Errorf("fields %q have no native version", opts["-f"])
+	from, ferr := strconv.Atoi(cmp.Or(first, "1"))
+	to, terr := strconv.Atoi(cmp.Or(last, strconv.Itoa(maxWritten)))
+	if ferr != nil || terr != nil || from < 1 || what == "" || what == "-" {
+		return nil, fmt.Errorf("cut %q has no native version", what)
 	}
-	sep := opts["-d"]
-	if sep == "" {
-		sep = "\t"
+	if has(opts, "-b", "-c") {
+		return func(l string) (string, bool) {
+			return l[min(from-1, len(l)):max(min(to, len(l)), min(from-1, len(l)))], true
+		}, nil
 	}
-	for l := range strings.Lines(string(b)) {
-		l = strings.TrimSuffix(l, "\n")
-		if f := strings.Split(l, sep); len(f) == 1 {
-			l = f[0]
-		} else if n <= len(f) {
-			l = f[n-1]
-		} else {
-			l = ""
+	sep := cmp.Or(opts["-d"], "\t")
+	return func(l string) (string, bool) {
+		f := strings.Split(l, sep)
+		if len(f) == 1 {
+			return l, !has(opts, "-s")
 		}
-		fmt.Fprintln(&c.out, l)
-	}
-	return 0, nil
+		begin := min(from-1, len(f))
+		return strings.Join(f[begin:max(min(to, len(f)), begin)], sep), true
+	}, nil
 }
 
 // tr(1) of single characters, ranges and [:upper:], [:lower:].
@@ -184,11 +230,16 @@ func doCmp(c *call) (int, error) {
 	return 1, nil
 }
 
+// md5sum(1), and of --check whether one of the sums is that of a file that is
+// there.
 func doMD5(c *call) (int, error) {
-	_, files := c.options("")
+	opts, files := c.options("-c -w --check --status --quiet --ignore-missing")
 	b, err := c.input(files)
 	if err != nil {
 		return 1, err
+	}
+	if has(opts, "-c", "--check") {
+		return c.checkSums(string(b), has(opts, "--ignore-missing")), nil
 	}
 	name := "-"
 	if len(files) == 1 {
@@ -196,6 +247,26 @@ func doMD5(c *call) (int, error) {
 	}
 	fmt.Fprintf(&c.out, "%x  %s\n", md5.Sum(b), name)
 	return 0, nil
+}
+
+// checkSums returns 0 when all files have their sums, and there is one.
+func (c *call) checkSums(list string, ignoreMissing bool) int {
+	right := 0
+	for l := range strings.Lines(list) {
+		sum, name, _ := strings.Cut(strings.TrimSpace(l), " ")
+		b, err := c.read(c.abs(strings.TrimLeft(name, " *")))
+		switch {
+		case err != nil && ignoreMissing:
+		case err != nil || fmt.Sprintf("%x", md5.Sum(b)) != sum:
+			return 1
+		default:
+			right++
+		}
+	}
+	if right == 0 {
+		return 1
+	}
+	return 0
 }
 
 func doBasename(c *call) (int, error) {
