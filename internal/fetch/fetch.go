@@ -82,8 +82,9 @@ func (c *Client) http() *http.Client {
 func (c *Client) stall() time.Duration { return cmp.Or(c.Stall, usualStall) }
 func (c *Client) maxSize() int64       { return cmp.Or(c.MaxSize, usualMaxSize) }
 
-// advise ends err with the remedy.
-func (c *Client) advise(err error) error {
+// Advise ends err with the remedy, for callers that find fault with what a
+// server sent.
+func (c *Client) Advise(err error) error {
 	return fmt.Errorf("%w; %s", err, cmp.Or(c.Remedy, "try again later, or another mirror"))
 }
 
@@ -106,7 +107,7 @@ func (c *Client) Small(ctx context.Context, addr string, limit int64) ([]byte, e
 		return 0, err
 	})
 	if err == nil && int64(len(b)) > limit {
-		err = c.advise(fmt.Errorf("%s: it has %w (%s)", addr, errTooLong, size(limit)))
+		err = c.Advise(fmt.Errorf("%s: it has %w (%s)", addr, errTooLong, size(limit)))
 	}
 	if err != nil {
 		return nil, err
@@ -215,7 +216,7 @@ func (c *Client) compare(r io.Reader, want checksum, what string) error {
 		return fmt.Errorf("read %s: %w", what, err)
 	}
 	if got != want {
-		return c.advise(fmt.Errorf("%s is %w: its %s is %.16s…, published is %.16s… (nothing was kept)", what, ErrDamaged, want.name, got.hex, want.hex))
+		return c.Advise(fmt.Errorf("%s is %w: its %s is %.16s…, published is %.16s… (nothing was kept)", what, ErrDamaged, want.name, got.hex, want.hex))
 	}
 	return nil
 }

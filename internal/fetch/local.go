@@ -28,7 +28,7 @@ func LocalPath(addr string) (string, bool) {
 func (c *Client) open(p string, limit int64) (*os.File, error) {
 	f, err := os.Open(p)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, c.advise(fmt.Errorf("%s: %w", p, ErrNotThere))
+		return nil, c.Advise(fmt.Errorf("%s: %w", p, ErrNotThere))
 	}
 	if err != nil {
 		return nil, err

@@ -45,7 +45,7 @@ func (c *Client) get(ctx context.Context, addr string, header http.Header, read 
 	if isGone(resp.StatusCode) {
 		return c.notThere(addr, resp)
 	}
-	return c.advise(fmt.Errorf("%s: the server answers %s", addr, resp.Status))
+	return c.Advise(fmt.Errorf("%s: the server answers %s", addr, resp.Status))
 }
 
 func newRequest(ctx context.Context, addr string, header http.Header) (*http.Request, error) {
@@ -72,7 +72,7 @@ func (c *Client) unreachable(addr string, err error) error {
 	case errors.As(err, &oe):
 		err = oe.Err
 	}
-	return c.advise(fmt.Errorf("%s: the server %w (%w)", addr, ErrUnreachable, err))
+	return c.Advise(fmt.Errorf("%s: the server %w (%w)", addr, ErrUnreachable, err))
 }
 
 // closeBody closes an answer, where there is one.
@@ -97,7 +97,7 @@ func (c *Client) broken(addr string, have, total int64, err error) error {
 	if total >= 0 {
 		of = fmt.Sprintf("of %d bytes", total)
 	}
-	return c.advise(fmt.Errorf("%s: %w at %d %s: %w", addr, ErrBroken, have, of, err))
+	return c.Advise(fmt.Errorf("%s: %w at %d %s: %w", addr, ErrBroken, have, of, err))
 }
 
 // watch gives up on a server when the timer fires.

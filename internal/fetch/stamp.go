@@ -41,7 +41,7 @@ func (c *Client) Stamp(ctx context.Context, addr string) (string, error) {
 func (c *Client) stampLocal(p string) (string, error) {
 	fi, err := os.Stat(p)
 	if errors.Is(err, fs.ErrNotExist) {
-		return "", c.advise(fmt.Errorf("%s: %w", p, ErrNotThere))
+		return "", c.Advise(fmt.Errorf("%s: %w", p, ErrNotThere))
 	}
 	if err != nil {
 		return "", err
@@ -55,5 +55,5 @@ func isGone(status int) bool {
 }
 
 func (c *Client) notThere(addr string, resp *http.Response) error {
-	return c.advise(fmt.Errorf("%s: %w (%s)", addr, ErrNotThere, resp.Status))
+	return c.Advise(fmt.Errorf("%s: %w (%s)", addr, ErrNotThere, resp.Status))
 }

@@ -77,7 +77,7 @@ func (c *Client) take(ctx context.Context, p *part, have int64, resp *http.Respo
 		total = have + resp.ContentLength
 	}
 	if total > c.maxSize() {
-		return c.advise(fmt.Errorf("%s: it has %s, %w (%s)", p.addr, size(total), errTooLong, size(c.maxSize())))
+		return c.Advise(fmt.Errorf("%s: it has %s, %w (%s)", p.addr, size(total), errTooLong, size(c.maxSize())))
 	}
 	in := &bounded{ctx: ctx, r: body, left: c.maxSize() - have, tick: func(n int) {
 		have += int64(n)
@@ -91,7 +91,7 @@ func (c *Client) take(ctx context.Context, p *part, have int64, resp *http.Respo
 	case err == nil || errors.As(err, &local) || ctx.Err() != nil:
 		return err
 	case errors.Is(err, errTooLong):
-		return c.advise(fmt.Errorf("%s: it has %w (%s)", p.addr, err, size(c.maxSize())))
+		return c.Advise(fmt.Errorf("%s: it has %w (%s)", p.addr, err, size(c.maxSize())))
 	}
 	return c.broken(p.addr, have, total, fmt.Errorf("%w (the next try goes on there)", err))
 }

@@ -97,7 +97,7 @@ func (s *Source) listOne(ctx context.Context, l *listing, keptIsGood, keptWillDo
 	if err == nil {
 		l.sums, err = fetch.ParseSums(b)
 		if err != nil {
-			return fmt.Errorf("%s: %w", addr, err)
+			return s.Client.Advise(fmt.Errorf("%s: %w", addr, err))
 		}
 		if folder {
 			return nil

@@ -1,7 +1,6 @@
 package pkgsrc
 
 import (
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -68,7 +67,7 @@ func (s *Source) unpacked(ctx context.Context, client *fetch.Client, e *entry) (
 	err = client.File(ctx, s.address(e.file()), fetchable(s.wanted(e)), func(file string) error {
 		s.progress("unpack " + e.name())
 		if err := unpack(ctx, e, file, at); err != nil && ctx.Err() == nil {
-			return fmt.Errorf("unpack %s: %w: %w; %s", s.address(e.file()), errNotAsListed, err, cmp.Or(client.Remedy, "use another mirror"))
+			return client.Advise(fmt.Errorf("unpack %s: %w: %w", s.address(e.file()), errNotAsListed, err))
 		} else if err != nil {
 			return err
 		}

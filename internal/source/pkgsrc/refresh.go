@@ -147,7 +147,7 @@ func (s *Source) download(ctx context.Context, client *fetch.Client, addr, stamp
 	h := header{Address: addr, Stamp: stamp, Sums: sums.digest}
 	err = client.File(ctx, addr, "", func(file string) (err error) {
 		if x, err = parseSummary(ctx, file, h, sums.of); err != nil {
-			return fmt.Errorf("read %s: %w (is it a mirror of pkgsrc?)", addr, err)
+			return client.Advise(fmt.Errorf("read %s: %w (is it a mirror of pkgsrc?)", addr, err))
 		}
 		return nil
 	})
@@ -195,7 +195,7 @@ func (s *Source) sums(ctx context.Context, client *fetch.Client) (sums, error) {
 		var all sums
 		err := client.File(ctx, addr, "", func(file string) (err error) {
 			if all, err = readSums(file); err != nil {
-				return fmt.Errorf("read %s: %w (is it a mirror of pkgsrc?)", addr, err)
+				return client.Advise(fmt.Errorf("read %s: %w (is it a mirror of pkgsrc?)", addr, err))
 			}
 			return nil
 		})
