@@ -242,7 +242,7 @@ func TestInclude(t *testing.T) {
 	write("SMOLerfile", "FROM base\nINCLUDE defs/inc/a.inc\nLABEL end=1\n")
 	write("inc/a.inc", "# first\nLABEL a=1\ninclude b.inc\nINCLUDE empty.inc\n")
 	write("inc/b.inc", "LABEL b=1\nLABEL c=1\n")
-	write("inc/empty.inc", "# nothing\n\n")
+	write("inc/empty.inc", "\uFEFF# nothing\n\n")
 	s, err := Load(t.Context(), dir, Options{})
 	if err != nil {
 		t.Fatal(err)
