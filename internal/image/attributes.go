@@ -10,7 +10,7 @@ import (
 
 // Unkept tells in one line for each name which extended attributes the files
 // have that the guest's root disk has no room for: NetBSD's FFSv1 none at all,
-// Linux's ext4 those of other systems. Nil: nothing is lost.
+// Linux's ext4 access control lists and those of other systems. Nil: nothing is lost.
 func Unkept(t *tree.Tree, g Guest) []string {
 	type lost struct {
 		first string // path

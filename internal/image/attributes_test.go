@@ -27,6 +27,7 @@ func TestUnkept(t *testing.T) {
 	for guest, want := range map[image.Guest][]string{
 		{OS: "linux", Arch: "amd64"}: {
 			`the extended attribute "com.apple.provenance" of /b: a disk of linux/amd64 has no room for it`,
+			`the extended attribute "system.posix_acl_default" of /a: a disk of linux/amd64 has no room for it`,
 			`the extended attribute "user." of /b: a disk of linux/amd64 has no room for it`,
 		},
 		{OS: "netbsd", Arch: "i386"}: {

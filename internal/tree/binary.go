@@ -83,7 +83,7 @@ func AppendEntries(b []byte, entries []Entry) ([]byte, error) {
 		text(e.Content.Host, last.Content.Host)
 		text(e.Why, last.Why)
 		text(string(e.Content.Data), string(last.Content.Data))
-		b = appendXattrs(b, e.Xattrs)
+		b = AppendXattrs(b, e.Xattrs)
 		last = e
 	}
 	return b, nil

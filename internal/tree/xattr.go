@@ -11,20 +11,21 @@ import (
 // SameXattrs reports whether both entries have the same extended attributes.
 func SameXattrs(a, b Entry) bool { return maps.EqualFunc(a.Xattrs, b.Xattrs, bytes.Equal) }
 
-// LinuxXattr reports whether Linux's ext4 keeps attributes of that name: those
-// of the name spaces that xattr(7) lists, but what it makes itself.
+// LinuxXattr reports whether a Linux guest's root disk takes attributes of that
+// name as they are: those of the name spaces that xattr(7) lists, without
+// system's, as access control lists have a form of their own in an ext4.
 func LinuxXattr(name string) bool {
 	for _, space := range []string{"user.", "security.", "trusted."} {
 		if len(name) > len(space) && strings.HasPrefix(name, space) {
 			return true
 		}
 	}
-	return name == "system.posix_acl_access" || name == "system.posix_acl_default"
+	return false
 }
 
-// appendXattrs appends extended attributes as AppendEntries has them: nothing
-// where there are none.
-func appendXattrs(b []byte, xattrs map[string][]byte) []byte {
+// AppendXattrs appends extended attributes as AppendEntries has them, in one
+// form for the same ones: nothing where there are none.
+func AppendXattrs(b []byte, xattrs map[string][]byte) []byte {
 	if len(xattrs) == 0 {
 		return b
 	}
@@ -37,7 +38,7 @@ func appendXattrs(b []byte, xattrs map[string][]byte) []byte {
 	return b
 }
 
-// xattrs reads what appendXattrs wrote, in its one order.
+// xattrs reads what AppendXattrs wrote, in its one order.
 func (d *decoder) xattrs() map[string][]byte {
 	const leastXattr = 2 // bytes
 	n := d.number(uint64(len(d.rest) / leastXattr))
