@@ -36,7 +36,8 @@ type builder struct {
 type state struct {
 	tree   tree.Tree
 	config image.Config
-	layers []Layer // what was done to the tree…
+	args   []string // ARGs that stages on this one inherit
+	layers []Layer  // what was done to the tree…
 	base   string  // …that began as this stored image's
 	// sets are those that it began with, where system files that it lacks
 	// come from.

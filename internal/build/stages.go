@@ -68,7 +68,11 @@ func (b *builder) stage(ctx context.Context, i int) (*state, error) {
 	}
 	b.state = from.clone()
 	b.report.Packages = b.installed
-	ev, err := def.Evaluate(from.config, b.Guest)
+	if def, err = def.WithTriggers(def.From.Image, from.config.OnBuild); err != nil {
+		return nil, fmt.Errorf("%s: %w", at, err)
+	}
+	b.config.OnBuild = nil
+	ev, err := def.Evaluate(b.config, b.Guest, from.args...)
 	if err != nil {
 		return nil, err
 	}
@@ -79,7 +83,7 @@ func (b *builder) stage(ctx context.Context, i int) (*state, error) {
 	if err := b.steps(ctx, ev.Steps); err != nil {
 		return nil, err
 	}
-	b.config = ev.Config
+	b.config, b.args = ev.Config, ev.Args
 	b.stages[i] = b.state
 	return b.state, nil
 }

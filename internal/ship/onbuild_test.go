@@ -25,10 +25,10 @@ func TestTriggers(t *testing.T) {
 		triggers []string
 		want     string // the steps, or the error
 	}{
-		{nil, "COPY own /own2 (Dockerfile:3)"},
+		{nil, "ARG MORE=2 (Dockerfile:2), COPY own /own2 (Dockerfile:3)"},
 		{
 			[]string{"ARG DIR=/srv", "COPY . $DIR/", `RUN ["make"]`},
-			`COPY . /srv/ (ONBUILD of base:2), RUN ["make"] (ONBUILD of base:3), COPY own /own2 (Dockerfile:3)`,
+			`ARG DIR=/srv (ONBUILD of base:1), COPY . /srv/ (ONBUILD of base:2), RUN ["make"] (ONBUILD of base:3), ARG MORE=2 (Dockerfile:2), COPY own /own2 (Dockerfile:3)`,
 		},
 		{[]string{"FROM x"}, `error: image base: ONBUILD "FROM x": FROM can't stand there`},
 		{[]string{"ONBUILD RUN x"}, `error: image base: ONBUILD "ONBUILD RUN x": ONBUILD can't stand there`},
