@@ -38,7 +38,7 @@ type state struct {
 	config image.Config
 	args   []string // ARGs that stages on this one inherit
 	layers []Layer  // what was done to the tree…
-	base   string  // …that began as this stored image's
+	base   string   // …that began as this stored image's
 	// sets are those that it began with, where system files that it lacks
 	// come from.
 	sets []string

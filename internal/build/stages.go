@@ -63,6 +63,9 @@ func (b *builder) stage(ctx context.Context, i int) (*state, error) {
 	def := b.ship.Stages[i]
 	at := fmt.Sprintf("%s:%d", cmp.Or(def.File, b.ship.File), def.Line)
 	from, err := b.from(ctx, def.From)
+	if err != nil && def.From.Stage != "" { // which tells its own lines
+		return nil, err
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", at, err)
 	}
