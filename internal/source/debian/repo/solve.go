@@ -8,9 +8,9 @@ import (
 	"strings"
 )
 
-// maxSteps is how many packages are tried before a search for those that go
-// together is given up.
-const maxSteps = 100_000
+// maxSteps is how many choices are tried before a search for packages that go
+// together is given up. Real packages leave some dozens.
+const maxSteps = 10_000
 
 // A solver is on its way to packages that go together. What begin with chosen
 // is copied where there is a choice; the rest is shared.
@@ -89,6 +89,9 @@ func (s *solver) solve() error {
 		return err
 	}
 	for _, p := range candidates {
+		if *s.steps++; *s.steps > maxSteps {
+			return errTooHard
+		}
 		try := s.clone()
 		try.take(p)
 		err := try.solve()
@@ -128,9 +131,6 @@ func (s *solver) takeForced() error {
 			if len(candidates) > 1 {
 				choices = append(choices, n)
 				continue
-			}
-			if *s.steps++; *s.steps > maxSteps {
-				return errTooHard
 			}
 			s.take(candidates[0])
 			again = true
