@@ -32,8 +32,9 @@ type Source struct {
 	Mirrors []string
 	Daily   []string
 
-	// Release is "10.1", or a daily build: "HEAD", "daily:netbsd-11", or "11"
-	// alone for the branch.
+	// Release is "10.1", or the latest daily build: "HEAD", "daily:netbsd-11",
+	// or "11" alone for the branch; or that of a day, for as long as a mirror
+	// has it: "daily:netbsd-11/202611220000Z".
 	Release string
 	Arch    string // "amd64", "i386", or the name of another's folder on the mirrors
 	Dir     string // folder of our own for indexes and the files that were wanted

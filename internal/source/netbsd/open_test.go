@@ -137,7 +137,7 @@ func TestReleases(t *testing.T) {
 	m := newMirror(t, nil)
 	for _, at := range []string{
 		"/NetBSD-11.0/i386/binary/sets/", "/daily/netbsd-11/latest/amd64/binary/sets/",
-		"/daily/HEAD/latest/evbarm-aarch64/binary/sets/", "/old/NetBSD-6.0/amd64/binary/sets/",
+		"/daily/netbsd-11/202611220000Z/amd64/binary/sets/", "/daily/HEAD/latest/evbarm-aarch64/binary/sets/", "/old/NetBSD-6.0/amd64/binary/sets/",
 	} {
 		m.put(at, map[string][]byte{"base.tgz": tgz(t, tarOf(t, file("/release", 0o644, []byte(at))))})
 	}
@@ -149,6 +149,7 @@ func TestReleases(t *testing.T) {
 		{"netbsd-11", "amd64", "/daily/netbsd-11/latest/amd64/binary/sets/"},
 		{"daily:netbsd-11", "amd64", "/daily/netbsd-11/latest/amd64/binary/sets/"},
 		{"daily:11", "amd64", "/daily/netbsd-11/latest/amd64/binary/sets/"},
+		{"daily:netbsd-11/202611220000Z", "amd64", "/daily/netbsd-11/202611220000Z/amd64/binary/sets/"},
 		{"HEAD", "aarch64", "/daily/HEAD/latest/evbarm-aarch64/binary/sets/"},
 		{"daily:HEAD", "evbarm-aarch64", "/daily/HEAD/latest/evbarm-aarch64/binary/sets/"},
 	} {
@@ -160,7 +161,7 @@ func TestReleases(t *testing.T) {
 			t.Errorf("%s for %s: %v", tt[0], tt[1], err)
 		}
 	}
-	for _, release := range []string{"", "../10.1", "10.1/x", "daily:", "daily:../x", "10 1"} {
+	for _, release := range []string{"", "../10.1", "10.1/x", "daily:", "daily:../x", "10 1", "daily:HEAD/..", "daily:HEAD/", "daily:HEAD/a/b", "HEAD/202611220000Z"} {
 		s := newSource(t, m)
 		s.Release = release
 		if _, err := s.Open(t.Context(), []string{"base"}); err == nil || !strings.Contains(err.Error(), "is no release of NetBSD") {

@@ -31,7 +31,7 @@ type listing struct {
 var arches = map[string]string{"aarch64": "evbarm-aarch64", "arm64": "evbarm-aarch64", "386": "i386", "x86_64": "amd64"}
 
 // place returns the folder of the release's sets below the bases that may have
-// it, and whether it is a daily build, whose sets change.
+// it, and whether that is the latest daily build, whose sets change.
 func (s *Source) place() (bases []string, folder string, daily bool, err error) {
 	arch := s.Arch
 	if a, ok := arches[arch]; ok {
@@ -39,14 +39,18 @@ func (s *Source) place() (bases []string, folder string, daily bool, err error) 
 	}
 	release := strings.TrimPrefix(s.Release, "NetBSD-")
 	branch, daily := strings.CutPrefix(release, "daily:")
-	if !isName(branch) || !isName(arch) {
-		return nil, "", false, fmt.Errorf("%q is no release of NetBSD for %q: 10.1, HEAD and daily:netbsd-11 for amd64 are", s.Release, s.Arch)
+	branch, day, dated := strings.Cut(branch, "/")
+	if !dated {
+		day = "latest"
+	}
+	if !isName(branch) || !isName(arch) || !isName(day) || dated && !daily {
+		return nil, "", false, fmt.Errorf("%q is no release of NetBSD for %q: 10.1, HEAD, daily:netbsd-11 and daily:HEAD/202611220000Z for amd64 are", s.Release, s.Arch)
 	}
 	if daily || !strings.Contains(release, ".") || strings.HasPrefix(release, "netbsd-") {
 		if branch != "HEAD" {
 			branch = "netbsd-" + strings.TrimPrefix(branch, "netbsd-")
 		}
-		return s.Daily, path.Join(branch, "latest", arch, "binary/sets"), true, nil
+		return s.Daily, path.Join(branch, day, arch, "binary/sets"), !dated, nil
 	}
 	return s.Mirrors, path.Join("NetBSD-"+release, arch, "binary/sets"), false, nil
 }
