@@ -32,7 +32,8 @@ type native struct {
 	why  string
 	out  io.Writer // receives what the command prints
 
-	failed error // to put files into the tree, which shells are silent about
+	warnings []string
+	failed   error // to put files into the tree, which shells are silent about
 }
 
 // nativeTime bounds what a native step may take; it only prints.
@@ -76,7 +77,7 @@ func parsePOSIX(text string) (*syntax.File, error) {
 func (n *native) do(ctx context.Context) error {
 	text := n.run.Args[len(n.run.Args)-1]
 	if targets, ok := makedev.Recognise(text); ok {
-		return makedev.Add(n.tree, n.arch, targets, n.time, n.why)
+		return n.makeDevices(targets)
 	}
 	f, err := parsePOSIX(text)
 	if err != nil {
@@ -85,6 +86,24 @@ func (n *native) do(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, nativeTime)
 	defer cancel()
 	return n.print(ctx, f)
+}
+
+// makeDevices does what MAKEDEV(8) does: it warns of devices that it doesn't
+// know, and goes on.
+func (n *native) makeDevices(targets []string) error {
+	var known []string
+	for _, t := range targets {
+		_, err := makedev.Nodes(n.arch, []string{t})
+		if errors.Is(err, makedev.ErrUnknown) {
+			n.warnings = append(n.warnings, err.Error())
+			continue
+		}
+		known = append(known, t)
+	}
+	if len(known) == 0 {
+		return nil
+	}
+	return makedev.Add(n.tree, n.arch, known, n.time, n.why)
 }
 
 // printsOnly reports whether all that the commands do is to put fixed text

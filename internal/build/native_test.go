@@ -3,6 +3,7 @@ package build
 import (
 	"io"
 	"path"
+	"slices"
 	"strings"
 	"testing"
 
@@ -59,6 +60,23 @@ func TestShellsOfNativeSteps(t *testing.T) {
 		if got := isNative(ship.Run{Args: append(strings.Fields(args), "true"), Shell: true}, "netbsd"); got != want {
 			t.Errorf("isNative with %s = %t; want %t", args, got, want)
 		}
+	}
+}
+
+// TestDevicesThatAreNotKnown has MAKEDEV warn, and make the others.
+func TestDevicesThatAreNotKnown(t *testing.T) {
+	s, _ := web(t)
+	s.Hooks.Build, s.Lines = []string{"cd /dev && sh MAKEDEV ldd0 ptm"}, map[string]int{"run_at_build[0]": 9}
+	img, r, err := Build(t.Context(), s, Options{Guest: netbsd})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e, err := img.Tree.Lookup("/dev/ptm"); err != nil || e.Type != tree.Char {
+		t.Errorf("/dev/ptm is %v, %v", e.Type, err)
+	}
+	want := `:9: MAKEDEV(8) on i386 has no "ldd0"; did you mean "ld0"?`
+	if !slices.ContainsFunc(r.Notes, func(n string) bool { return strings.HasSuffix(n, want) }) {
+		t.Errorf("notes: %q; want %s", r.Notes, want)
 	}
 }
 

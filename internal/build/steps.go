@@ -62,6 +62,9 @@ func (b *builder) tryNative(ctx context.Context, s ship.Step) (bool, error) {
 	if err := n.do(ctx); err != nil {
 		return true, &StepError{Step: s, Text: err.Error()}
 	}
+	for _, w := range n.warnings {
+		b.note("%s:%d: %s", b.relative(s.File), s.Line, w)
+	}
 	return true, b.noteStep(s, "", b.record(s.Text))
 }
 

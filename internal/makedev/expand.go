@@ -10,8 +10,8 @@ import (
 	"github.com/fakecracker/fakecracker/internal/tree"
 )
 
-// errUnknown says that a target doesn't exist on the machine.
-var errUnknown = errors.New("unknown device")
+// ErrUnknown says that a target doesn't exist on the machine.
+var ErrUnknown = errors.New("unknown device")
 
 // The numbers of the users and groups that nodes belong to, in NetBSD's
 // etc/master.passwd and etc/group.
@@ -33,7 +33,7 @@ const (
 func (tab *table) target(name string, made map[string]Node) error {
 	t, vars, ok := tab.find(name)
 	if !ok || !tab.available(t) {
-		return errUnknown
+		return ErrUnknown
 	}
 	for _, l := range t.lines {
 		for i := l.first; i <= l.last; i++ {
@@ -69,7 +69,7 @@ func (tab *table) line(w []string, vars map[byte]int, made map[string]Node) erro
 	case "make":
 		for _, name := range w[1:] {
 			// What a group names and the machine lacks is left out.
-			if err := tab.target(expand(name, vars), made); err != nil && !errors.Is(err, errUnknown) {
+			if err := tab.target(expand(name, vars), made); err != nil && !errors.Is(err, ErrUnknown) {
 				return err
 			}
 		}

@@ -31,7 +31,7 @@ type Node struct {
 // Nodes returns what MAKEDEV makes on a machine ("i386" or "amd64") of these
 // targets, sorted by name: "all", "all_md", "std", "init", or the name of one
 // device such as "ld0", "ptm" or "ttyVI00". A target that MAKEDEV wouldn't
-// know is an error.
+// know, and would warn of, is an error that wraps ErrUnknown.
 func Nodes(arch string, targets []string) ([]Node, error) {
 	tab, err := load(arch)
 	if err != nil {
@@ -40,8 +40,8 @@ func Nodes(arch string, targets []string) ([]Node, error) {
 	made := make(map[string]Node)
 	for _, name := range targets {
 		err := tab.target(name, made)
-		if errors.Is(err, errUnknown) {
-			err = fmt.Errorf("MAKEDEV(8) on %s has no %q%s", arch, name, tab.suggest(name))
+		if errors.Is(err, ErrUnknown) {
+			err = unknownError{fmt.Sprintf("MAKEDEV(8) on %s has no %q%s", arch, name, tab.suggest(name))}
 		}
 		if err != nil {
 			return nil, fmt.Errorf("make device nodes: %w", err)
@@ -49,6 +49,13 @@ func Nodes(arch string, targets []string) ([]Node, error) {
 	}
 	return slices.SortedFunc(maps.Values(made), func(a, b Node) int { return cmp.Compare(a.Name, b.Name) }), nil
 }
+
+// An unknownError is an ErrUnknown that says more.
+type unknownError struct{ text string }
+
+func (e unknownError) Error() string { return e.text }
+
+func (e unknownError) Is(target error) bool { return target == ErrUnknown }
 
 // suggest names the target that was meant, if one is alike.
 func (tab *table) suggest(name string) string {
