@@ -50,8 +50,12 @@ const (
 	retryAge = time.Hour
 )
 
-// errNotFound is what apt-get says of packages that it doesn't know.
-var errNotFound = errors.New("package not found")
+var (
+	// errNotFound is what apt-get says of packages that it doesn't know.
+	errNotFound = errors.New("package not found")
+	errNoApt    = errors.New("packages of Debian need apt-get on this host, and it has none: " +
+		"name an archive to take them from, with --debian ADDRESS")
+)
 
 // apt is apt-get with the private state below dir, for one user of it at a
 // time: lock is held from openApt to Close.
@@ -191,8 +195,7 @@ func (a *apt) get(ctx context.Context, dir string, line func(string), args ...st
 func (a *apt) run(ctx context.Context, program, dir string, line func(string), args ...string) error {
 	path, err := exec.LookPath(program)
 	if err != nil {
-		return errors.New("packages of Debian need apt-get on this host, and it has none: " +
-			"name an archive to take them from, with --debian ADDRESS")
+		return errNoApt
 	}
 	cmd := exec.CommandContext(ctx, path, append(a.options(), args...)...)
 	cmd.Dir = dir

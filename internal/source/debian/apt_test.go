@@ -97,8 +97,8 @@ func TestResolveRefusesNames(t *testing.T) {
 func TestResolveWithoutApt(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
 	_, err := (&Source{Dir: t.TempDir()}).Resolve(t.Context(), []string{"nginx"})
-	if err == nil || !strings.Contains(err.Error(), "need apt-get on this host") {
-		t.Errorf("Resolve = %v; want a hint at apt-get", err)
+	if !errors.Is(err, errNoApt) || !strings.HasSuffix(err.Error(), "with --debian ADDRESS") {
+		t.Errorf("Resolve = %v; want %v", err, errNoApt)
 	}
 }
 

@@ -47,6 +47,9 @@ func (a *apt) refresh(ctx context.Context, mode refreshMode) (bool, error) {
 	if ctx.Err() != nil {
 		return false, ctx.Err()
 	}
+	if errors.Is(err, errNoApt) {
+		return false, err
+	}
 	if !a.hasLists() {
 		return false, fmt.Errorf("get package lists with the sources of /etc/apt: %w (is the network there?)", err)
 	}
