@@ -49,6 +49,7 @@ type outlet struct {
 	ctx    context.Context // ends with the stack
 	cancel context.CancelFunc
 
+	host                   hostAddrs
 	connections, datagrams chan struct{} // hold one token for each that is open
 
 	mu     sync.Mutex // guards what follows
@@ -131,20 +132,7 @@ func (o *outlet) allowed(a netip.Addr) bool {
 		return true
 	}
 	first := a.As4()[0]
-	return !a.IsLinkLocalUnicast() && first != 0 && first < 240 && !ofHost(a)
-}
-
-// ofHost reports whether the address is one of the host's own; if that can't
-// be told, it is.
-func ofHost(a netip.Addr) bool {
-	own, err := net.InterfaceAddrs()
-	if err != nil {
-		return true
-	}
-	return slices.ContainsFunc(own, func(n net.Addr) bool {
-		p, err := netip.ParsePrefix(n.String())
-		return err != nil || p.Addr().Unmap() == a
-	})
+	return !a.IsLinkLocalUnicast() && first != 0 && first < 240 && !o.host.has(a)
 }
 
 // nameServer returns the one that the guest's questions go to.
