@@ -109,8 +109,8 @@ func (s *Store) Prune(ctx context.Context) (p Pruned, err error) {
 			return err
 		}
 		err = s.sweepStages()
-		for _, dir := range []string{s.Dir, s.configDir()} {
-			err = errors.Join(err, atomicfile.Sweep(dir, atomicfile.Prefix, atomicfile.Stale))
+		for _, dir := range []string{s.Dir, s.configDir()} { // where files are written under our lock only
+			err = errors.Join(err, atomicfile.Sweep(dir, atomicfile.Prefix, 0))
 		}
 		return err
 	})

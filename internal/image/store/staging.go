@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/fakecracker/fakecracker/internal/atomicfile"
 	"github.com/fakecracker/fakecracker/internal/pack"
 )
@@ -71,8 +73,15 @@ func (s *Store) sweepStages() error {
 	return nil
 }
 
-// close removes what was not put in place.
-func (st *staging) close() error { return errors.Join(os.RemoveAll(st.dir), st.lock.Close()) }
+// close removes what was not put in place. Another process that finds the
+// folder without its lock may be faster.
+func (st *staging) close() error {
+	err := os.RemoveAll(st.dir)
+	if errors.Is(err, unix.ENOTEMPTY) {
+		err = nil
+	}
+	return errors.Join(err, st.lock.Close())
+}
 
 func (st *staging) path(diffID string) string {
 	return filepath.Join(st.dir, hexOf(diffID)+layerSuffix)
