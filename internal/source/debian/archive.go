@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/fakecracker/fakecracker/internal/atomicfile"
 	"github.com/fakecracker/fakecracker/internal/fetch"
@@ -48,10 +49,10 @@ func (s *Source) resolveArchive(ctx context.Context, names []string) ([]source.P
 		return nil, "", err
 	}
 	given := givenTools(names)
-	s.progress("resolve " + fmt.Sprint(names))
+	s.progress("resolve " + strings.Join(names, " "))
 	pkgs, err := x.Resolve(names, given)
 	if errors.Is(err, repo.ErrNotFound) && !fresh && !s.Offline {
-		if x, fresh, err = r.Open(ctx, true); err != nil {
+		if x, _, err = r.Open(ctx, true); err != nil {
 			return nil, "", err
 		}
 		pkgs, err = x.Resolve(names, given)
@@ -107,6 +108,7 @@ func (s *Source) fetchArchive(ctx context.Context, pkgs []source.Package) (err e
 	var tasks []func(context.Context) error
 	for _, p := range missing {
 		tasks = append(tasks, func(ctx context.Context) error {
+			s.progress("download " + p.String())
 			err := client.File(ctx, p.URL, p.Digest, func(file string) error { return s.unpackFile(ctx, file, p) })
 			if err != nil {
 				return fmt.Errorf("get package %s: %w", p, err)

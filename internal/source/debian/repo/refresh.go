@@ -24,10 +24,10 @@ const headTimeout = 30 * time.Second
 // taken: the smallest first.
 var listNames = []string{"Packages.xz", "Packages.zst", "Packages.bz2", "Packages.gz", "Packages"}
 
-// unanswered reports whether err is of a server that said nothing of use, not
-// of one that said something wrong.
-func unanswered(err error) bool {
-	return errors.Is(err, fetch.ErrUnreachable) || errors.Is(err, fetch.ErrBroken)
+// untrusted reports whether err is of an archive that someone may have changed,
+// not of one that is only out of order.
+func untrusted(err error) bool {
+	return errors.Is(err, ErrSignature) || errors.Is(err, ErrExpired) || errors.Is(err, fetch.ErrDamaged)
 }
 
 // notThere reports whether err is of a file that the archive hasn't.

@@ -24,6 +24,7 @@ type server struct {
 	asked []string
 	cut   string // files whose names end so break off half way
 	down  bool   // all connections break
+	code  int    // of all answers, where it is not 0
 }
 
 func serve(t *testing.T, dir string) *server {
@@ -33,11 +34,14 @@ func serve(t *testing.T, dir string) *server {
 	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.mu.Lock()
 		s.asked = append(s.asked, r.Method+" "+r.URL.Path)
-		cut, down := s.cut, s.down
+		cut, down, code := s.cut, s.down, s.code
 		s.mu.Unlock()
 		switch {
 		case down:
 			panic(http.ErrAbortHandler)
+		case code != 0:
+			w.WriteHeader(code)
+			return
 		case cut != "" && strings.HasSuffix(r.URL.Path, cut):
 			w.Header().Set("Content-Length", "1000")
 			w.WriteHeader(http.StatusOK)

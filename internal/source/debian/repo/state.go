@@ -127,7 +127,7 @@ func oldest(suites []*suite) time.Time {
 // is recent, or where there is no getting at newer ones. With force it is
 // recent for some minutes only. It reports whether the archive was asked.
 //
-// An archive that answers with what is not signed, or with what has expired, is
+// An archive that answers with what is not signed, has expired or was changed is
 // an error even when there are older lists.
 func (s *Source) Open(ctx context.Context, force bool) (_ *Index, fresh bool, err error) {
 	if err := s.check(); err != nil {
@@ -136,6 +136,11 @@ func (s *Source) Open(ctx context.Context, force bool) (_ *Index, fresh bool, er
 	keys, err := s.keyring()
 	if err != nil {
 		return nil, false, err
+	}
+	if s.Client == nil { // one for all requests
+		c := *s
+		c.Client = s.client()
+		s = &c
 	}
 	if err := os.MkdirAll(s.Dir, 0o755); err != nil {
 		return nil, false, fmt.Errorf("read the Debian archive: %w", err)
@@ -176,7 +181,7 @@ func (s *Source) current(ctx context.Context, keys keyring, force bool) (_ []*su
 	switch {
 	case err == nil:
 		return suites, true, nil
-	case old == nil || ctx.Err() != nil || !unanswered(err):
+	case old == nil || ctx.Err() != nil || untrusted(err):
 		return nil, false, fmt.Errorf("get package lists: %w", err)
 	}
 	s.log().Warn("package lists are not new", "err", err)

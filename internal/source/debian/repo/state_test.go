@@ -96,27 +96,35 @@ func (s *Source) storedPathForTest(t *testing.T) string {
 // TestRefreshThatFails has lists at hand and an archive that gives no good new
 // ones.
 func TestRefreshThatFails(t *testing.T) {
-	t.Run("down", func(t *testing.T) {
-		a, s := newSource(t, longLived())
-		srv := serve(t, a.Dir)
-		s.Base = srv.URL
-		if _, _, err := open(t, s); err != nil {
-			t.Fatal(err)
-		}
-		srv.mu.Lock()
-		srv.down = true
-		srv.mu.Unlock()
-		later(s)
-		var said []string
-		s.Progress = func(text string) { said = append(said, text) }
-		if fresh, _, err := open(t, s); fresh || err != nil || !strings.Contains(strings.Join(said, "\n"), "going on with those at hand") {
-			t.Errorf("Open = %v, %v, saying %q; want the lists at hand", fresh, err, said)
-		}
-		srv.requests()
-		if _, _, err := open(t, s); err != nil || len(srv.requests()) > 0 {
-			t.Errorf("it asks again at once: %v", err)
-		}
-	})
+	for name, change := range map[string]func(*server){
+		"down":        func(s *server) { s.down = true },
+		"an error":    func(s *server) { s.code = 500 },
+		"broken off":  func(s *server) { s.cut = "InRelease" },
+		"not there":   func(s *server) { s.code = 404 },
+		"not allowed": func(s *server) { s.code = 403 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			a, s := newSource(t, longLived())
+			srv := serve(t, a.Dir)
+			s.Base = srv.URL
+			if _, _, err := open(t, s); err != nil {
+				t.Fatal(err)
+			}
+			srv.mu.Lock()
+			change(srv)
+			srv.mu.Unlock()
+			later(s)
+			var said []string
+			s.Progress = func(text string) { said = append(said, text) }
+			if fresh, _, err := open(t, s); fresh || err != nil || !strings.Contains(strings.Join(said, "\n"), "going on with those at hand") {
+				t.Errorf("Open = %v, %v, saying %q; want the lists at hand", fresh, err, said)
+			}
+			srv.requests()
+			if _, _, err := open(t, s); err != nil || len(srv.requests()) > 0 {
+				t.Errorf("it asks again at once: %v", err)
+			}
+		})
+	}
 	t.Run("expired", func(t *testing.T) {
 		_, s := newSource(t, hello())
 		if _, _, err := open(t, s); err != nil {
