@@ -88,7 +88,7 @@ func (b *builder) runConf(ctx context.Context) error {
 		do   func(context.Context) error
 	}{
 		{"system files", b.addSystem},
-		{"devices", b.addDevices},
+		{"devices, time zone and name server", b.addSailors},
 		{b.packagesText(), b.addPackages},
 		{"folders, programs and overlays of " + b.ship.Name, b.addOwn},
 		{b.packagesText(), b.finishOfPackages},

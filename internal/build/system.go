@@ -11,8 +11,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/fakecracker/fakecracker/internal/makedev"
-	"github.com/fakecracker/fakecracker/internal/ship"
 	"github.com/fakecracker/fakecracker/internal/tree"
 )
 
@@ -72,26 +70,6 @@ func (b *builder) gatherer(ctx context.Context) (*tree.Gatherer, error) {
 func (b *builder) wantsSystem() bool {
 	s := b.ship
 	return b.Guest.OS == "netbsd" && (len(s.Bins)+len(s.SyncDirs)+len(b.asked)+len(s.Services)+len(s.Sets)+len(s.Also) > 0)
-}
-
-// forSailor reports whether the definition was written for sailor, whose
-// ships have more than they name: it sets shippath, which we don't use.
-func forSailor(s ship.Ship) bool { return s.ShipPath != "" }
-
-// sailorBins are what sailor copies into every ship, if the system has it.
-var sailorBins = []string{
-	"/libexec/ld.elf_so", "/usr/libexec/ld.elf_so", "/usr/sbin/pwd_mkdb", "/usr/sbin/useradd", "/usr/sbin/groupadd",
-	"/usr/sbin/pkg_info", "/bin/sh", "/bin/test", "/sbin/nologin", "/bin/echo", "/bin/ps", "/bin/sleep", "/sbin/sysctl",
-	"/usr/bin/logger", "/bin/kill", "/usr/bin/printf", "/sbin/ping", "/sbin/mknod", "/sbin/mount_tmpfs", "/sbin/mount_mfs",
-	"/bin/cat", "/bin/ln", "/bin/chmod",
-}
-
-// commonFiles are those that sailor's checkout has below ships/common, and a
-// ship without that gets from the system's own set etc.
-var commonFiles = []string{
-	"/etc/rc.conf", "/etc/rc.subr", "/etc/services", "/etc/group", "/etc/master.passwd", "/etc/nsswitch.conf",
-	"/etc/mk.conf", "/etc/pam.d", "/etc/defaults/rc.conf", "/etc/defaults/pf.boot.conf", "/etc/defaults/daily.conf",
-	"/etc/defaults/monthly.conf", "/etc/defaults/security.conf", "/etc/defaults/weekly.conf",
 }
 
 // addSystem adds the system files that the ship names, with their libraries.
@@ -161,43 +139,10 @@ func (b *builder) wantSystem(ctx context.Context, g *tree.Gatherer) error {
 	return nil
 }
 
-// sailorWhy is the Entry.Why of what sailor puts into every ship.
-func (b *builder) sailorWhy() string { return b.because("shippath") + " (every ship of sailor's)" }
-
 // addThose asks for those of the paths that are there.
 func addThose(ctx context.Context, g *tree.Gatherer, paths []string, why string) error {
 	for _, p := range paths {
 		if err := g.Add(ctx, p, why); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-	}
-	return nil
-}
-
-// addDevices makes what sailor makes: the standard devices, and MAKEDEV
-// itself, where sailor and where the steps of ships look for it.
-func (b *builder) addDevices(ctx context.Context) error {
-	if b.Guest.OS != "netbsd" || !forSailor(b.ship) {
-		return nil
-	}
-	if err := makedev.Add(&b.tree, b.Guest.Arch, []string{"std"}, b.time(), b.sailorWhy()); err != nil {
-		return err
-	}
-	g, err := b.gatherer(ctx)
-	if err != nil {
-		return err
-	}
-	found, err := g.Catalog.Get(ctx, []string{"/dev/MAKEDEV"})
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	for _, p := range []string{"/dev/MAKEDEV", "/etc/MAKEDEV"} {
-		e := found[0]
-		e.Path, e.Why = p, b.sailorWhy()
-		if err := b.tree.Put(e); err != nil {
 			return err
 		}
 	}

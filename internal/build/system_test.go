@@ -71,6 +71,10 @@ func withSets(t testing.TB) Options {
 		}[p]
 		putAll(t, &s.tree, tree.NewFile(p, 0o755, []byte(text), old, "set base"))
 	}
+	for _, p := range []string{"/dev/MAKEDEV", "/usr/share/zoneinfo/Etc/GMT"} {
+		putAll(t, &s.tree, tree.NewFile(p, 0o555, []byte(p), old, "set etc"))
+	}
+	putAll(t, &s.tree, tree.Entry{Path: "/usr/share/zoneinfo/GMT", Type: tree.Hardlink, Mode: 0o555, Link: "/usr/share/zoneinfo/Etc/GMT", ModTime: old})
 	putAll(t, &s.tree, tree.Entry{Path: "/usr/lib/libedit.so.3", Type: tree.Symlink, Link: "libedit.so.3.1", ModTime: old})
 	s.tree.MakeParents(old)
 	return Options{Guest: netbsd, Catalog: func(context.Context, image.Guest, []string) (tree.Catalog, error) { return s, nil }}
@@ -117,7 +121,7 @@ func TestSystemFiles(t *testing.T) {
 		{"none", []string{"etc/pam.d/web=auth required pam_unix.so\n"}, func(*ship.Ship) {}, ""},
 		{"a program", nil, func(s *ship.Ship) { s.Bins = []string{"/bin/sh"} }, closed},
 		{"a pattern", nil, func(s *ship.Ship) { s.Bins = []string{"/bin/[cl]*"} }, "/bin/cat /bin/ls"},
-		{"a folder", nil, func(s *ship.Ship) { s.SyncDirs = []string{"/usr/share/zoneinfo"} }, "/usr/share/zoneinfo/Europe/Zurich /usr/share/zoneinfo/UTC"},
+		{"a folder", nil, func(s *ship.Ship) { s.SyncDirs = []string{"/usr/share/zoneinfo"} }, "/usr/share/zoneinfo/Etc/GMT /usr/share/zoneinfo/Europe/Zurich /usr/share/zoneinfo/GMT /usr/share/zoneinfo/UTC"},
 		{"also", nil, func(s *ship.Ship) { s.Also = []string{"/usr/lib/libssl.so.*"} }, "/usr/lib/libssl.so.15"},
 		{"a script's interpreter", []string{"bin/go=#!/bin/sh -e\n"}, func(s *ship.Ship) { s.Also = []string{"/bin/cat"} }, "/bin/cat " + closed},
 		{
