@@ -36,6 +36,10 @@ type Options struct {
 	// Catalog opens NetBSD's sets, or what stands for them. Nil: ships that
 	// need system files can't be built.
 	Catalog func(ctx context.Context, g image.Guest, sets []string) (tree.Catalog, error)
+	// Settle does to a root what its system does once all files are there,
+	// with the time that generated files have, and returns the paths that it
+	// made. Nil: nothing is to be done.
+	Settle func(t *tree.Tree, at time.Time) ([]string, error)
 	// System tells apart the stocks that Catalog may open: a release and
 	// where it is from.
 	System string

@@ -94,6 +94,7 @@ func (b *builder) runConf(ctx context.Context) error {
 		{b.packagesText(), b.finishOfPackages},
 		{"accounts and services", b.addAccounts},
 		{"libraries", b.addLibraries},
+		{settledText, b.settle},
 	} {
 		b.tree.Watch()
 		if err := p.do(ctx); err != nil {
@@ -138,6 +139,7 @@ func (b *builder) complete(ctx context.Context) error {
 		do   []func(context.Context) error
 	}{
 		{"what every root has", []func(context.Context) error{b.addFolders, b.addFiles}},
+		{settledText, []func(context.Context) error{b.settle}},
 		{"prune", []func(context.Context) error{b.prune}},
 	} {
 		b.tree.Watch()
@@ -149,6 +151,17 @@ func (b *builder) complete(ctx context.Context) error {
 		b.record(p.text)
 	}
 	return nil
+}
+
+const settledText = "local time and certificates"
+
+// settle has the system do what it does once its files are there.
+func (b *builder) settle(context.Context) error {
+	if b.Settle == nil {
+		return nil
+	}
+	_, err := b.Settle(&b.tree, b.time())
+	return err
 }
 
 // runScripts runs what packages want to have run, each with its script in its

@@ -1,7 +1,12 @@
 package build
 
 import (
+	"errors"
+	"strings"
 	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/fakecracker/fakecracker/internal/tree"
 )
@@ -47,5 +52,38 @@ func TestSailorsOwn(t *testing.T) {
 		if e, _ := img.Tree.Get(p); e.Type != tree.File {
 			t.Errorf("%s is a %s", p, e.Type)
 		}
+	}
+}
+
+// TestSettle has the root settled before steps see it, and in the end.
+func TestSettle(t *testing.T) {
+	s := systemShip(t)
+	s.Hooks.Build = []string{"echo x > /x"}
+	o := withSets(t)
+	var saw []bool
+	o.Settle = func(files *tree.Tree, at time.Time) ([]string, error) {
+		_, err := files.Lookup("/x")
+		saw = append(saw, err == nil)
+		return []string{"/etc/settled"}, files.Put(tree.NewFile("/etc/settled", 0o644, nil, at, "settled"))
+	}
+	img, r, err := Build(t.Context(), s, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]bool{false, true}, saw); diff != "" {
+		t.Error(diff)
+	}
+	n := 0
+	for _, l := range r.Layers {
+		if l.Text == settledText {
+			n++
+		}
+	}
+	if _, err := img.Tree.Lookup("/etc/settled"); err != nil || n != 1 {
+		t.Errorf("%v, in %d layers", err, n)
+	}
+	o.Settle = func(*tree.Tree, time.Time) ([]string, error) { return nil, errors.New("odd certs.conf") }
+	if _, _, err := Build(t.Context(), s, o); err == nil || !strings.HasSuffix(err.Error(), "odd certs.conf") {
+		t.Errorf("Build = %v", err)
 	}
 }

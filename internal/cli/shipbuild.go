@@ -15,6 +15,7 @@ import (
 	"github.com/fakecracker/fakecracker/internal/kernel"
 	"github.com/fakecracker/fakecracker/internal/machine"
 	"github.com/fakecracker/fakecracker/internal/ship"
+	"github.com/fakecracker/fakecracker/internal/source/netbsd"
 	"github.com/fakecracker/fakecracker/internal/source/pkgsrc"
 	"github.com/fakecracker/fakecracker/internal/tree"
 )
@@ -50,7 +51,7 @@ func (r *runner) buildOptions(s ship.Ship) build.Options {
 		Progress:  func(text string) { r.status.pass("build", text) },
 	}
 	if r.guest.OS == machine.NetBSD {
-		o.Installs = pkgsrc.Installs
+		o.Installs, o.Settle = pkgsrc.Installs, netbsd.Settle
 	}
 	return o
 }
