@@ -47,7 +47,7 @@ func (s *Source) loadOne(ctx context.Context, client *fetch.Client, e *entry) (*
 	if err != nil {
 		return nil, err
 	}
-	return u, s.verify(ctx, e, u)
+	return u, s.verify(e, u)
 }
 
 // unpacked returns the package e, which is got unless it is there.

@@ -52,8 +52,8 @@ type Source struct {
 	// Locked are the digests, "sha256:" and hex, that packages' files must
 	// have, by their names; those that are not in it may have any.
 	Locked map[string]string
-	// Keyring is a file of OpenPGP keys, as gpgv(1) takes it: all packages must
-	// be signed by one of them. Where it is empty nobody looks who signed.
+	// Keyring is a file of OpenPGP keys, armored or not: all packages must be
+	// signed by one of them. Where it is empty nobody looks who signed.
 	Keyring string
 	// AllowUnverified takes packages by plain HTTP even where neither a digest
 	// nor a signature tells whether they are what was published.

@@ -41,7 +41,7 @@ type signature struct {
 
 // openSigned returns the package in r, which begins with arMagic, and what it
 // is signed with. The reader fails at the first block that is not the one that
-// was signed; who signed is for gpgv to tell.
+// was signed; who signed is for checkSignature to tell.
 func openSigned(r *bufio.Reader) (io.Reader, *signedHash, *signature, error) {
 	if _, err := r.Discard(len(arMagic)); err != nil {
 		return nil, nil, nil, err

@@ -3,15 +3,14 @@ package pkgsrc
 import (
 	"bytes"
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 
-	"github.com/fakecracker/fakecracker/internal/atomicfile"
+	"github.com/ProtonMail/go-crypto/openpgp"
+
 	"github.com/fakecracker/fakecracker/internal/source"
 )
 
@@ -38,53 +37,71 @@ func (s *Source) permit(e *entry) error {
 }
 
 // verify compares an unpacked package with the lock and the keyring.
-func (s *Source) verify(ctx context.Context, e *entry, u *unpacked) error {
+func (s *Source) verify(e *entry, u *unpacked) error {
 	if locked := s.Locked[e.file()]; strings.HasPrefix(locked, "sha256:") && locked != u.Digest {
 		return fmt.Errorf("get %s: its digest is %s, locked is %s: %w", e.name(), u.Digest, locked, errNotAsListed)
 	}
 	if s.Keyring == "" {
 		return nil
 	}
-	if err := s.checkSignature(ctx, u.Signature); err != nil {
+	if err := s.checkSignature(u.Signature); err != nil {
 		return fmt.Errorf("get %s: %w", e.name(), err)
 	}
 	return nil
 }
 
-// checkSignature has gpgv(1) look whether one of the keyring's keys made it.
-func (s *Source) checkSignature(ctx context.Context, sig *signature) (err error) {
+// checkSignature looks whether one of the keyring's keys made it.
+func (s *Source) checkSignature(sig *signature) error {
 	switch {
 	case sig == nil || sig.Kind == "":
 		return fmt.Errorf("it is not signed, and only packages signed by a key of %s are wanted", s.Keyring)
 	case sig.Kind != gpgName:
 		return fmt.Errorf("its signature is %s, which a keyring can't verify: only %s is", sig.Kind, gpgName)
 	}
-	keyring, err := filepath.Abs(s.Keyring)
+	keys, err := readKeys(s.Keyring)
 	if err != nil {
-		return err
+		return fmt.Errorf("read the keys that packages are signed with: %w", err)
 	}
-	dir, err := os.MkdirTemp(s.Dir, atomicfile.Prefix+"*")
-	if err != nil {
-		return err
+	check := openpgp.CheckDetachedSignature
+	if isArmored(sig.Sig) {
+		check = openpgp.CheckArmoredDetachedSignature
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	file := filepath.Join(dir, "signature")
-	if err := os.WriteFile(file, sig.Sig, 0o600); err != nil {
-		return err
-	}
-	cmd := exec.CommandContext(ctx, "gpgv", "--quiet", "--homedir", dir, "--keyring", keyring, file, "-")
-	cmd.Stdin = bytes.NewReader(sig.Hash)
-	out, err := cmd.CombinedOutput()
-	switch {
-	case ctx.Err() != nil:
-		return ctx.Err()
-	case errors.Is(err, exec.ErrNotFound):
-		return errors.New("check its signature: there is no gpgv on this host: install it (Debian's package is gpgv)")
-	case err != nil:
-		return fmt.Errorf("its signature is not by a key of %s: %s", s.Keyring, strings.Join(strings.Fields(string(out)), " "))
+	if _, err := check(keys, bytes.NewReader(sig.Hash), bytes.NewReader(sig.Sig), nil); err != nil {
+		return fmt.Errorf("its signature is not by a key of %s: %w", s.Keyring, err)
 	}
 	return nil
 }
+
+// maxKeyring is how long a file of keys may be, in bytes.
+const maxKeyring = 16 << 20
+
+// readKeys reads the keys in a file.
+func readKeys(file string) (_ openpgp.EntityList, err error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = closed(f, err) }()
+	b, err := io.ReadAll(io.LimitReader(f, maxKeyring))
+	if err != nil {
+		return nil, err
+	}
+	read := openpgp.ReadKeyRing
+	if isArmored(b) {
+		read = openpgp.ReadArmoredKeyRing
+	}
+	keys, err := read(bytes.NewReader(b))
+	if err == nil && len(keys) == 0 {
+		err = errors.New("there is no OpenPGP key in it")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	return keys, nil
+}
+
+// isArmored reports whether OpenPGP's data is in letters (RFC 9580, 6.2).
+func isArmored(b []byte) bool { return bytes.Contains(b, []byte("-----BEGIN PGP ")) }
 
 // unverified returns the note about those of choices that were taken as they
 // came, if there are any.

@@ -5,14 +5,17 @@ import (
 	"crypto/sha512"
 	"errors"
 	"fmt"
+	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 
+	"github.com/ProtonMail/go-crypto/openpgp"
+	"github.com/ProtonMail/go-crypto/openpgp/armor"
+	"github.com/ProtonMail/go-crypto/openpgp/packet"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/fakecracker/fakecracker/internal/fetch"
@@ -248,66 +251,66 @@ func TestSigned(t *testing.T) {
 	}
 }
 
-// A signer is a key of OpenPGP.
-type signer struct{ home, keyring string }
+// A signer is a key of OpenPGP, and files with its public part.
+type signer struct {
+	key              *openpgp.Entity
+	keyring, armored string
+}
 
-// newSigner makes a key with gpg, and a keyring of it.
 func newSigner(t *testing.T) signer {
 	t.Helper()
-	for _, name := range []string{"gpg", "gpgv", "gpgconf"} {
-		if _, err := exec.LookPath(name); err != nil {
-			t.Skip(name, "is not installed")
-		}
-	}
-	home, err := os.MkdirTemp("", "gpg") // its agent's socket needs a short name
+	key, err := openpgp.NewEntity("builder", "", "builder@localhost", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	k := signer{home, filepath.Join(home, "keys")}
-	t.Cleanup(func() {
-		if err := exec.Command("gpgconf", "--homedir", home, "--kill", "all").Run(); err != nil {
-			t.Error(err)
-		}
-		if err := os.RemoveAll(home); err != nil {
-			t.Error(err)
-		}
-	})
-	k.run(t, nil, "--passphrase", "", "--quick-generate-key", "builder@localhost", "ed25519", "sign", "never")
-	if err := os.WriteFile(k.keyring, k.run(t, nil, "--export"), 0o600); err != nil {
+	var plain, letters bytes.Buffer
+	w, err := armor.Encode(&letters, openpgp.PublicKeyType, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	k := signer{key, filepath.Join(t.TempDir(), "keys"), filepath.Join(t.TempDir(), "keys.asc")}
+	if err := errors.Join(key.Serialize(&plain), key.Serialize(w), w.Close(), os.WriteFile(k.keyring, plain.Bytes(), 0o600), os.WriteFile(k.armored, letters.Bytes(), 0o600)); err != nil {
 		t.Fatal(err)
 	}
 	return k
 }
 
-func (k signer) run(t *testing.T, in []byte, args ...string) []byte {
+// sign returns the key's signature of text.
+func (k signer) sign(t *testing.T, text []byte, how func(io.Writer, *openpgp.Entity, io.Reader, *packet.Config) error) []byte {
 	t.Helper()
-	cmd := exec.Command("gpg", append([]string{"--quiet", "--batch", "--homedir", k.home}, args...)...)
-	cmd.Stdin = bytes.NewReader(in)
-	var messages bytes.Buffer
-	cmd.Stderr = &messages
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("gpg %v: %v: %s", args, err, messages.String())
+	var b bytes.Buffer
+	if err := how(&b, k.key, bytes.NewReader(text), nil); err != nil {
+		t.Fatal(err)
 	}
-	return out
+	return b.Bytes()
 }
 
 // TestKeyring takes only packages that a known key signed.
 func TestKeyring(t *testing.T) {
 	builder, other := newSigner(t), newSigner(t)
-	by := func(k signer) func([]byte) []byte {
-		return signedBy(gpgName, func(hash []byte) []byte { return k.run(t, hash, "--detach-sign") })
+	by := func(k signer, how func(io.Writer, *openpgp.Entity, io.Reader, *packet.Config) error) testPackage {
+		return long(signedBy(gpgName, func(hash []byte) []byte { return k.sign(t, hash, how) }))
 	}
+	empty := filepath.Join(t.TempDir(), "empty")
+	if err := os.WriteFile(empty, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	of := func(hash []byte) []byte { return builder.sign(t, append(hash, ' '), openpgp.DetachSign) }
 	for name, c := range map[string]struct {
-		p    testPackage
-		want string
+		p       testPackage
+		keyring string
+		want    string
 	}{
-		"the builder's":     {long(by(builder)), ""},
-		"another's":         {long(by(other)), "its signature is not by a key of " + builder.keyring},
-		"nobody's":          {long(signedBy(gpgName, nobodys)), "its signature is not by a key of "},
-		"of another hash":   {long(signedBy(gpgName, func([]byte) []byte { return builder.run(t, []byte("x"), "--detach-sign") })), "its signature is not by a key of "},
-		"by a certificate":  {long(signedBy(x509Name, nobodys)), "its signature is +PKG_SIGNATURE, which a keyring can't verify"},
-		"not signed at all": {long(nil), "it is not signed, and only packages signed by a key of " + builder.keyring + " are wanted"},
+		"the builder's":     {by(builder, openpgp.DetachSign), builder.keyring, ""},
+		"armored keys":      {by(builder, openpgp.DetachSign), builder.armored, ""},
+		"armored":           {by(builder, openpgp.ArmoredDetachSign), builder.keyring, ""},
+		"another's":         {by(other, openpgp.DetachSign), builder.keyring, "its signature is not by a key of " + builder.keyring},
+		"nobody's":          {long(signedBy(gpgName, nobodys)), builder.keyring, "its signature is not by a key of "},
+		"of another hash":   {long(signedBy(gpgName, of)), builder.keyring, "its signature is not by a key of "},
+		"by a certificate":  {long(signedBy(x509Name, nobodys)), builder.keyring, "its signature is +PKG_SIGNATURE, which a keyring can't verify"},
+		"not signed at all": {long(nil), builder.keyring, "it is not signed, and only packages signed by a key of " + builder.keyring + " are wanted"},
+		"no keys":           {by(builder, openpgp.DetachSign), "/nowhere/keys", "read the keys that packages are signed with: open /nowhere/keys: "},
+		"no key":            {by(builder, openpgp.DetachSign), empty, "read the keys that packages are signed with: " + empty + ": there is no OpenPGP key in it"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c.p.noSum = true // a signature is as good
@@ -316,7 +319,7 @@ func TestKeyring(t *testing.T) {
 			if _, _, err := s.Packages(t.Context(), []string{"a"}); err != nil {
 				t.Fatalf("without a keyring: %v", err)
 			}
-			s.AllowUnverified, s.Keyring = false, builder.keyring // now the package is at hand
+			s.AllowUnverified, s.Keyring = false, c.keyring // now the package is at hand
 			_, r, err := s.Packages(t.Context(), []string{"a"})
 			if c.want != "" {
 				if err == nil || !strings.Contains(err.Error(), "get a-1: "+c.want) || strings.Contains(err.Error(), "\n") {
