@@ -80,9 +80,9 @@ func (s *script) answer(c *call, cmd command, text string) (status uint8, err er
 	switch {
 	case usual(err):
 		n = max(n, 1)
-		s.failed = problem{c.line, text + ": " + err.Error()}
+		s.failed = problem{c.line, oneLine(text) + ": " + err.Error()}
 	case err != nil:
-		s.problem(c.line, text+": "+err.Error())
+		s.problem(c.line, oneLine(text)+": "+err.Error())
 		n = max(n, 1)
 	}
 	return uint8(min(n, 255)), nil
@@ -111,7 +111,7 @@ func (s *script) unknown(c *call, text string, out io.Writer) error {
 		s.note(c.line, text)
 		return nil
 	}
-	s.problem(c.line, text+": no native version")
+	s.problem(c.line, oneLine(text)+": no native version")
 	if out == nil || out == io.Discard || out == (null{}) {
 		return nil
 	}
@@ -119,7 +119,7 @@ func (s *script) unknown(c *call, text string, out io.Writer) error {
 }
 
 // maxText is how much of a command goes into a note, in bytes.
-const maxText = 160
+const maxText = 120
 
 // oneLine returns a command as one line of a message.
 func oneLine(text string) string {

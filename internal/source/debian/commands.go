@@ -16,7 +16,7 @@ var commands = map[string]command{
 	"mkdir": {do: doMkdir}, "mktemp": {do: doMktemp}, "mv": {do: doMv}, "readlink": {do: doReadlink},
 	"realpath": {do: doReadlink}, "rm": {do: doRm}, "rmdir": {do: doRmdir}, "sed": {do: doSed, reads: true}, "sort": {do: doSort, reads: true},
 	"tempfile": {do: doMktemp}, "touch": {do: doTouch}, "tr": {do: doTr, reads: true}, "true": {do: doTrue},
-	"awk": {do: doAwk, reads: true}, "egrep": {do: doEgrep, reads: true}, "fgrep": {do: doFgrep, reads: true},
+	"awk": {do: doAwk, reads: true}, "date": {do: doDate}, "egrep": {do: doEgrep, reads: true}, "fgrep": {do: doFgrep, reads: true},
 	"expr": {do: doExpr}, "find": {do: doFind}, "glib-compile-schemas": {do: doSchemas}, "ls": {do: doLs}, "mawk": {do: doAwk, reads: true}, "stat": {do: doStat}, "tail": {do: doTail, reads: true},
 	"tee": {do: doTee, reads: true}, "uniq": {do: doUniq, reads: true}, "wc": {do: doWc, reads: true}, "xargs": {do: doXargs, reads: true},
 	"uname": {do: doUname}, "which": {do: doWhich}, "-which": {do: doWhich}, "-umask": {do: doUmask},

@@ -75,7 +75,10 @@ func doDpkg(c *call) (int, error) {
 // dpkg-query(1), as dpkg too: the files of packages, the packages of files, and
 // what is known of a package.
 func doDpkgQuery(c *call) (int, error) {
-	opts, names := c.options("-L -S -s -l --listfiles --search --status --list")
+	opts, names := c.options("-L -S -W -s -l --listfiles --search --show --status --list", "-f", "--showformat")
+	if has(opts, "-W", "--show") && len(names) == 1 {
+		return c.show(names[0], opts["-f"]+opts["--showformat"])
+	}
 	if len(opts) != 1 || len(names) == 0 {
 		return 1, fmt.Errorf("this use of %s has no native version", c.args[0])
 	}
@@ -98,6 +101,26 @@ func doDpkgQuery(c *call) (int, error) {
 		}
 	}
 	return status, nil
+}
+
+// show writes what format asks for of a package.
+func (c *call) show(name, format string) (int, error) {
+	if format == "" {
+		format = "${Package}\t${Version}\n"
+	}
+	p, ok := c.to.installed(name)
+	if !ok {
+		return 1, nil
+	}
+	text := strings.NewReplacer(
+		"${Package}", p.Name, "${Version}", p.Version, "${Architecture}", p.Arch, "${Status}", "install ok installed",
+		"${db:Status-Abbrev}", "ii ", "${db:Status-Status}", "installed", `\n`, "\n", `\t`, "\t",
+	).Replace(format)
+	if strings.Contains(text, "${") {
+		return 1, fmt.Errorf("format %q has no native version", format)
+	}
+	c.out.WriteString(text)
+	return 0, nil
 }
 
 // listFiles writes the paths of a package's files.

@@ -25,7 +25,7 @@ type problem struct {
 
 // problem notes a place, up to a limit.
 func (s *script) problem(line int, text string) {
-	p := problem{line, oneLine(text)}
+	p := problem{line, strings.Join(strings.Fields(text), " ")}
 	if len(s.problems) < maxNotes && !slices.Contains(s.problems, p) {
 		s.problems = append(s.problems, p)
 	}

@@ -47,7 +47,7 @@ func TestUnrecognised(t *testing.T) {
 		},
 		{
 			name: "a long command", script: "frob " + strings.Repeat("é", 400), guest: true,
-			note: "package x: postinst:2: frob " + strings.Repeat("é", 77) + "…: the script runs in the build VM",
+			note: "package x: postinst:2: frob " + strings.Repeat("é", 57) + "…: no native version: the script runs in the build VM",
 		},
 		{
 			name: "the number of a process", script: "frob $$ ${PPID}", guest: true,

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/fakecracker/fakecracker/internal/tree"
 )
@@ -221,5 +222,31 @@ func doExpr(c *call) (int, error) {
 	if n == 0 {
 		return 1, nil
 	}
+	return 0, nil
+}
+
+// date(1): a build's time is that of its files, for the same tree each time.
+func doDate(c *call) (int, error) {
+	opts, rest := c.options("-u --utc --universal", "-d", "--date")
+	const usual = "Mon Jan _2 15:04:05 UTC 2006"
+	now := c.to.s.time().UTC()
+	when := opts["-d"] + opts["--date"]
+	if when != "" && when != "now" && when != now.Format(usual) || len(rest) > 1 {
+		return 1, errors.New("this use of date has no native version")
+	}
+	if len(rest) == 0 {
+		fmt.Fprintln(&c.out, now.Format(usual))
+		return 0, nil
+	}
+	format, ok := strings.CutPrefix(rest[0], "+")
+	text := strings.NewReplacer(
+		"%s", strconv.FormatInt(now.Unix(), 10), "%F", now.Format(time.DateOnly), "%T", now.Format(time.TimeOnly),
+		"%Y", now.Format("2006"), "%m", now.Format("01"), "%d", now.Format("02"), "%b", now.Format("Jan"),
+		"%H", now.Format("15"), "%M", now.Format("04"), "%S", now.Format("05"),
+	).Replace(format)
+	if !ok || strings.Contains(text, "%") {
+		return 1, fmt.Errorf("format %q has no native version", rest[0])
+	}
+	fmt.Fprintln(&c.out, text)
 	return 0, nil
 }

@@ -132,27 +132,6 @@ var ours = []string{"UID=0", "EUID=0", "GID=0", processID + "=2"}
 // processID is the variable that stands for $$ and PPID.
 const processID = "_SCRIPT_PID"
 
-// settle takes out of a script what the interpreter would ask the host for: the
-// number of a process. What it would do there it refuses: process substitution
-// makes named pipes.
-func settle(file *syntax.File) (err error) {
-	syntax.Walk(file, func(n syntax.Node) bool {
-		switch n := n.(type) {
-		case *syntax.ProcSubst:
-			err = fmt.Errorf("line %d: process substitution", n.Pos().Line())
-		case *syntax.ParamExp:
-			switch n.Param.Value {
-			case "$", "PPID":
-				n.Param.Value = processID
-			case "RANDOM", "SRANDOM":
-				err = fmt.Errorf("line %d: a random number", n.Pos().Line())
-			}
-		}
-		return err == nil
-	})
-	return err
-}
-
 // called counts each command, builtins and functions included, and fails for
 // a script that goes on and on.
 func (s *script) called(_ context.Context, args []string) ([]string, error) {

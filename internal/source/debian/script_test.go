@@ -72,7 +72,7 @@ func TestScripts(t *testing.T) {
 		{
 			name: "sysusers and tmpfiles",
 			script: `printf 'u daemonic - "A daemon" /var/lib/d\nm daemonic adm\ng crew 77\n' | systemd-sysusers -
-				printf 'd /run/d 0750 daemonic crew -\nf /run/d/file 0600 - - - text\n' > /etc/d.conf; systemd-tmpfiles --create /etc/d.conf`,
+				printf 'd /run/d 0750 daemonic crew -\nf /run/d/file 0600 - - - text\nh /run/%%m - - - - +C\nz /run/%%m 0700\n' > /etc/d.conf; systemd-tmpfiles --create /etc/d.conf`,
 			want: []string{"/run/d dir 0750 100:77", "/run/d/file file 0600 0:0"},
 			text: map[string]string{"/run/d/file": "text"},
 		},
@@ -132,10 +132,12 @@ func TestScripts(t *testing.T) {
 			name: "looking at files",
 			script: `cd /usr/share/x; stat -c '%U %g %a %n' conf > /etc/1; ls /usr/bin | wc -l > /etc/2; ls -d conf none > /etc/3 || true
 				printf 'b c d\nb c d\na  x\n' | tee /etc/4 | uniq -c | awk '{ print $2 }' > /etc/5; awk -F= '/^b/{print $2}' conf > /etc/6; tail -n1 conf > /etc/7
-				head -c 2 conf | cut -b -1 > /etc/8; echo a:b:c:d | cut -d : -f2-3 > /etc/9; expr 4 - 1 > /etc/10; expr 1 - 1 || expr a = a > /etc/11`,
+				head -c 2 conf | cut -b -1 > /etc/8; echo a:b:c:d | cut -d : -f2-3 > /etc/9; expr 4 - 1 > /etc/10; expr 1 - 1 || expr a = a > /etc/11
+				date -u > /etc/12; date -d "$(date)" '+%F %T %s %d.%b' > /etc/13`,
 			text: map[string]string{
 				"/etc/1": "root 0 644 conf\n", "/etc/2": "2\n", "/etc/3": "conf\n", "/etc/4": "b c d\nb c d\na  x\n", "/etc/5": "b\na\n",
 				"/etc/6": "2\n", "/etc/7": "b=2\n", "/etc/8": "a\n", "/etc/9": "b:c\n", "/etc/10": "3\n", "/etc/11": "1\n",
+				"/etc/12": "Thu Jan  1 00:00:00 UTC 1970\n", "/etc/13": "1970-01-01 00:00:00 0 01.Jan\n",
 			},
 		},
 		{
@@ -151,6 +153,16 @@ func TestScripts(t *testing.T) {
 				md5sum /usr/share/x/conf > /etc/sums; md5sum -c --status /etc/sums && touch /etc/same; echo >> /usr/share/x/conf; md5sum -c --status /etc/sums || touch /etc/other`,
 			want: []string{"/etc/same file 0644 0:0", "/etc/other file 0644 0:0"},
 			text: map[string]string{"/etc/1": "/usr/share/x/conf\n", "/etc/2": "x: /usr/bin/tool\n", "/etc/3": "Package: x\nStatus: install ok installed\n", "/etc/4": "none\n"},
+		},
+		{
+			name: "failures that are asked for",
+			script: `set -e
+				if true; then false && touch /etc/wrong; fi
+				case x in x) for i in 1 2; do [ $i = 3 ] && touch /etc/wrong; done ;; esac
+				{ false && touch /etc/wrong; } || touch /etc/alternative
+				f() { false && touch /etc/wrong; }
+				if true; then f || touch /etc/function; fi; while ! [ -e /etc/once ]; do touch /etc/once; [ -e /etc/none ] && touch /etc/wrong; done; touch /etc/end`,
+			want: []string{"/etc/alternative file 0644 0:0", "/etc/function file 0644 0:0", "/etc/end file 0644 0:0"},
 		},
 		{
 			name:   "what fails as it would on any system",

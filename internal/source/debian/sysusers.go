@@ -174,13 +174,17 @@ func doTmpfiles(c *call) (int, error) {
 
 // tmpfile does one line: type, path, mode, user, group, age, argument.
 func (c *call) tmpfile(f []string) error {
+	kind := strings.TrimRight(f[0], "!-=+~^$")
+	if strings.Contains("xXrRhHtTaA", kind) || strings.Contains("zZe", kind) && strings.Contains(f[1], "%") {
+		return nil // what is removed later, attributes that trees don't hold, what is there after a boot
+	}
 	p := path.Clean(f[1])
 	if !path.IsAbs(p) || strings.Contains(p, "%") {
 		return errors.New("this path has no native version")
 	}
 	_, missing := c.get(p, true)
 	var err error
-	switch strings.TrimRight(f[0], "!-=+~^$") {
+	switch kind {
 	case "d", "D", "v", "q", "Q":
 		err = c.mkdir(p, 0o755, true)
 	case "f", "F", "w":
@@ -196,10 +200,6 @@ func (c *call) tmpfile(f []string) error {
 		if missing != nil {
 			return nil
 		}
-	case "x", "X", "r", "R": // about what is removed later
-		return nil
-	case "h", "H", "t", "T", "a", "A": // attributes that trees don't hold
-		return nil
 	default:
 		return errors.New("this type has no native version")
 	}
