@@ -19,7 +19,8 @@ const (
 )
 
 // acpiLimit is how long a guest gets to obey its power button: those that do
-// begin within a second.
+// begin within a second, and say so on their console. Then they get what an
+// agent gets.
 const acpiLimit = 5 * time.Second
 
 // grace is what the guest may take beyond the service's time to sync its
@@ -104,13 +105,16 @@ func (i *Instance) stopByACPI(ctx context.Context) bool {
 	if info := i.plan.Options.Kernel.Info; info.OS == machine.NetBSD && !info.ACPI {
 		return false
 	}
-	ctx, cancel := context.WithTimeout(ctx, acpiLimit)
+	pressed := time.Now()
+	ctx, cancel := context.WithTimeout(ctx, i.plan.Options.StopTimeout+grace)
 	defer cancel()
-	if err := i.vm.PowerDown(ctx); err != nil {
+	begin, cancel := context.WithTimeout(ctx, acpiLimit)
+	defer cancel()
+	if err := i.vm.PowerDown(begin); err != nil {
 		i.plan.Options.Logger.Info("press the power button", "instance", i.Name(), "error", err)
 		return false
 	}
-	return i.ends(ctx)
+	return i.ends(begin) || i.vm.Times().LastConsole.After(pressed) && i.ends(ctx)
 }
 
 // ends waits for the VM's end and reports whether it came.

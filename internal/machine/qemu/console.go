@@ -19,6 +19,7 @@ type Console struct {
 	mu    sync.Mutex
 	tail  tail
 	first time.Time
+	last  time.Time // when the last byte came
 }
 
 // Write types p into the guest. It waits while the guest doesn't read.
@@ -52,11 +53,19 @@ func (c *Console) First() time.Time {
 	return c.first
 }
 
+// Last returns when the last byte came so far, or zero.
+func (c *Console) Last() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.last
+}
+
 func (c *Console) keep(p []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.last = time.Now()
 	if c.first.IsZero() {
-		c.first = time.Now()
+		c.first = c.last
 	}
 	c.tail.write(p, keptConsole)
 }

@@ -44,6 +44,7 @@ type VM struct {
 type Times struct {
 	Exec         time.Time // QEMU's process was there
 	FirstConsole time.Time // the first byte on the serial port; QEMU's firmware writes none
+	LastConsole  time.Time // the last one so far
 }
 
 func newVM(m machine.Machine, opts Options, cmd *exec.Cmd, w *wiring, log *slog.Logger) *VM {
@@ -64,7 +65,7 @@ func (vm *VM) SignOfLife() { vm.judge.signOfLife() }
 
 // Times returns the stages reached so far.
 func (vm *VM) Times() Times {
-	return Times{Exec: vm.started, FirstConsole: vm.console.First()}
+	return Times{Exec: vm.started, FirstConsole: vm.console.First(), LastConsole: vm.console.Last()}
 }
 
 // Done is closed when the machine has ended, and with it all that belongs to
