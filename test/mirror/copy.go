@@ -139,7 +139,7 @@ func (c *Copy) index() error {
 			summary.WriteString(strings.Join(out, "\n") + "\n\n")
 		}
 	}
-	for _, other := range []string{"pkg_summary.xz", "pkg_summary.zst", "pkg_summary.bz2", "SHA512.gz"} {
+	for _, other := range []string{"pkg_summary.xz", "pkg_summary.zst", "pkg_summary.bz2"} {
 		if err := os.RemoveAll(filepath.Join(c.Dir, c.all, other)); err != nil {
 			return err
 		}

@@ -102,7 +102,13 @@ func TestIndexes(t *testing.T) {
 
 // TestTroubles has the repository's packages that can't be installed.
 func TestTroubles(t *testing.T) {
-	p := packages(t, mirror.New(t), "i386", "i386")
+	s := mirror.New(t)
+	testTroubles(t, packages(t, s, "i386", "i386"))    // with digests in the index
+	testTroubles(t, packages(t, s, "x86_64", "amd64")) // and in a list, as NetBSD's own
+}
+
+func testTroubles(t *testing.T, p *pkgsrc.Source) {
+	t.Helper()
 	for name, want := range map[string]string{
 		"badsum":   "/badsum-1.0.tgz is damaged: its sha512 is ",
 		"badlist":  "bin/badlist has the MD5 ",

@@ -135,15 +135,21 @@ func writePackages(ctx context.Context, dir, arch string, p programs) error {
 	}
 	for _, name := range sortedKeys(sorted) {
 		summary.WriteString(sorted[name].summary(arch))
-		fmt.Fprintf(&sums, "SHA512 (%s) = %x\n", sorted[name].fileName(), sha512.Sum512(sorted[name].archive))
+		fmt.Fprintf(&sums, "SHA512 (./All/%s) = %s\n", sorted[name].fileName(), sorted[name].digest())
 	}
 	if err := addIndex(ctx, files, "pkg_summary", summary.String()); err != nil {
 		return err
 	}
-	if files["SHA512.gz"], err = gzipped([]byte(sums.String())); err != nil {
+	list, err := gzipped([]byte(sums.String()))
+	if err != nil {
 		return err
 	}
 	top := filepath.Join(dir, Packages, "NetBSD")
+	if !digestsInIndex(arch) {
+		if err := writeFiles(filepath.Join(top, machineArch(arch), "10.0"), map[string][]byte{"SHA512.gz": list}); err != nil {
+			return err
+		}
+	}
 	if err := writeFiles(filepath.Join(top, machineArch(arch), "10.0/All"), files); err != nil {
 		return err
 	}
