@@ -1,10 +1,13 @@
 package netbsd_test
 
 import (
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -84,5 +87,27 @@ func testBadMirror(t *testing.T, root, release, file string, kind faulty.Fault, 
 	}
 	if all := m.Requests(); kind == faulty.Truncated && file != "SHA512" && !slices.ContainsFunc(all, half) {
 		t.Errorf("it did not go on where it was: %q", all)
+	}
+}
+
+// TestGotSideBySide has a mirror that sends no set before two are asked for.
+func TestGotSideBySide(t *testing.T) {
+	m := newMirror(t, small(t))
+	var waiting sync.WaitGroup
+	waiting.Add(2)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, ".tgz") {
+			waiting.Done()
+			waiting.Wait()
+		}
+		m.ServeHTTP(w, r)
+	}))
+	t.Cleanup(server.Close)
+	s := newSource(t, m)
+	s.Mirrors = []string{server.URL}
+	s.Client.Stall = 20 * time.Second
+	if _, err := s.Open(t.Context(), []string{"base", "etc"}); err != nil {
+		waiting.Done() // lets the server end
+		t.Error(err)
 	}
 }

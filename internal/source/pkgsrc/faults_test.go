@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -123,5 +124,29 @@ func TestNoListOfAnyKind(t *testing.T) {
 	s.Mirror = server.URL + "/All"
 	if _, _, err := s.Packages(t.Context(), []string{"a"}); !errors.Is(err, fetch.ErrNotThere) || !strings.Contains(err.Error(), s.Mirror+" has no pkg_summary, in any compression") {
 		t.Errorf("the error is %v", err)
+	}
+}
+
+// TestSideBySide has a mirror that sends no package before two are asked for.
+func TestSideBySide(t *testing.T) {
+	r := newRepo(t, bare()...)
+	files := http.FileServer(http.Dir(r.dir))
+	var waiting sync.WaitGroup
+	waiting.Add(2)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		if strings.HasSuffix(req.URL.Path, ".tgz") {
+			waiting.Done()
+			waiting.Wait()
+		}
+		files.ServeHTTP(w, req)
+	}))
+	t.Cleanup(server.Close)
+	s := r.source(t)
+	s.Mirror, s.AllowUnverified = server.URL, true
+	s.Client = &fetch.Client{Dir: t.TempDir(), Stall: 20 * time.Second}
+	_, _, err := s.Packages(t.Context(), []string{"a"})
+	if err != nil {
+		waiting.Done() // lets the server end
+		t.Error(err)
 	}
 }
