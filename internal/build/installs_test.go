@@ -2,7 +2,6 @@ package build
 
 import (
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -22,12 +21,7 @@ func installsOf(command string) ([]string, string, bool) {
 
 // TestRunThatInstalls has packages installed without a guest.
 func TestRunThatInstalls(t *testing.T) {
-	dir := t.TempDir()
-	write(t, dir, map[string]string{"Dockerfile": "FROM base,etc\nRUN pkgin in nginx && echo hi > /etc/motd\nRUN pkgin in tool\nRUN echo done > /etc/done\nCMD [\"nginx\"]\n"})
-	s, err := ship.Load(t.Context(), dir, ship.Options{Guest: netbsd, File: filepath.Join(dir, "Dockerfile")})
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := netbsdShip(t, "Dockerfile", "FROM base,etc\nRUN pkgin in nginx && echo hi > /etc/motd\nRUN pkgin in tool\nRUN echo done > /etc/done\nCMD [\"nginx\"]\n")
 	o := withSets(t)
 	o.Packages, o.Installs, o.Cache = pkgsrcShelf{t}, installsOf, t.TempDir()
 	img, r, err := Build(t.Context(), s, o)
@@ -68,15 +62,10 @@ func TestRunThatInstalls(t *testing.T) {
 
 // TestRunThatInstallsRefuses names the line that asks.
 func TestRunThatInstallsRefuses(t *testing.T) {
-	dir := t.TempDir()
-	write(t, dir, map[string]string{"Dockerfile": "FROM scratch\nRUN pkgin in nothing\n"})
-	s, err := ship.Load(t.Context(), dir, ship.Options{Guest: netbsd, File: filepath.Join(dir, "Dockerfile")})
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := netbsdShip(t, "Dockerfile", "FROM scratch\nRUN pkgin in nothing\n")
 	o := withSets(t)
 	o.Packages, o.Installs = newShelf(t, nil), installsOf
-	_, _, err = Build(t.Context(), s, o)
+	_, _, err := Build(t.Context(), s, o)
 	if want := "Dockerfile:2: RUN pkgin in nothing: package [\"nothing\"] not found"; err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("Build = %v, want %q", err, want)
 	}

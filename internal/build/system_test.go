@@ -291,19 +291,26 @@ func TestWhyLeadsToALine(t *testing.T) {
 	}
 }
 
+// netbsdShip is the ship of a file, a Dockerfile or SMOLerfile, for NetBSD.
+func netbsdShip(t testing.TB, file, text string) ship.Ship {
+	t.Helper()
+	dir := t.TempDir()
+	write(t, dir, map[string]string{file: text})
+	s, err := ship.Load(t.Context(), dir, ship.Options{Guest: netbsd, File: filepath.Join(dir, file)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
 // TestPackagesOnPackages builds a stage with packages on another.
 func TestPackagesOnPackages(t *testing.T) {
-	dir := t.TempDir()
-	write(t, dir, map[string]string{"SMOLerfile": `FROM scratch AS tools
+	s := netbsdShip(t, "SMOLerfile", `FROM scratch AS tools
 LABEL smolbsd.addpkgs="tool"
 FROM tools
 LABEL smolbsd.addpkgs="nginx"
 CMD ["/usr/pkg/bin/nginx"]
-`})
-	s, err := ship.Load(t.Context(), dir, ship.Options{Guest: netbsd, File: filepath.Join(dir, "SMOLerfile")})
-	if err != nil {
-		t.Fatal(err)
-	}
+`)
 	o := withSets(t)
 	o.Packages = pkgsrcShelf{t}
 	img, r, err := Build(t.Context(), s, o)
@@ -324,18 +331,13 @@ CMD ["/usr/pkg/bin/nginx"]
 
 // TestPackagesOfStages has two stages with packages of their own.
 func TestPackagesOfStages(t *testing.T) {
-	dir := t.TempDir()
-	write(t, dir, map[string]string{"SMOLerfile": `FROM scratch AS tools
+	s := netbsdShip(t, "SMOLerfile", `FROM scratch AS tools
 LABEL smolbsd.addpkgs="tool"
 FROM scratch
 LABEL smolbsd.addpkgs="nginx"
 COPY --from=tools /usr/pkg/bin/tool /made
 CMD ["/usr/pkg/bin/nginx"]
-`})
-	s, err := ship.Load(t.Context(), dir, ship.Options{Guest: netbsd, File: filepath.Join(dir, "SMOLerfile")})
-	if err != nil {
-		t.Fatal(err)
-	}
+`)
 	o := withSets(t)
 	o.Packages = pkgsrcShelf{t}
 	img, r, err := Build(t.Context(), s, o)
@@ -355,7 +357,7 @@ CMD ["/usr/pkg/bin/nginx"]
 		t.Errorf("the report has the packages %v", r.Packages)
 	}
 	layersMake(t, img, r, tree.Tree{})
-	if _, err := os.Stat(filepath.Join(dir, "made")); err == nil {
+	if _, err := os.Stat(filepath.Join(s.Dir, "made")); err == nil {
 		t.Error("the host got a file")
 	}
 }

@@ -17,21 +17,7 @@ import (
 // Nothing of the host is within the guest's reach, and each attempt is refused
 // at once.
 func TestEgressTCP(t *testing.T) {
-	l, err := net.Listen("tcp", "0.0.0.0:0") // on all addresses of the host
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	go func() {
-		for conn, err := l.Accept(); err == nil; conn, err = l.Accept() {
-			t.Errorf("the guest reached the host, from %s", conn.RemoteAddr())
-			_ = conn.Close()
-		}
-	}()
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
+	port := forbiddenPort(t)
 	s, g := pair(t)
 	hosts := []string{"10.0.2.2", "10.0.2.3", "169.254.169.254", "192.0.2.1", "8.8.8.8"}
 	hosts = append(hosts, ownAddrs(t)...)
@@ -47,6 +33,28 @@ func TestEgressTCP(t *testing.T) {
 	if got, want := s.Stats().Refused.TCP, uint64(len(hosts)-2); got != want {
 		t.Errorf("%d refused; want %d, of all but the gateway's and DNS's", got, want)
 	}
+}
+
+// forbiddenPort returns one that the host listens on, on all its addresses,
+// and that no guest may reach.
+func forbiddenPort(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "0.0.0.0:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	go func() {
+		for conn, err := l.Accept(); err == nil; conn, err = l.Accept() {
+			t.Errorf("the guest reached the host, from %s", conn.RemoteAddr())
+			_ = conn.Close()
+		}
+	}()
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return port
 }
 
 // ownAddrs returns the host's IPv4 addresses that a guest could send to.

@@ -172,21 +172,7 @@ func TestOutletNameServer(t *testing.T) {
 
 // TestOutletRefuses has what is the host's, and what leads nowhere.
 func TestOutletRefuses(t *testing.T) {
-	l, err := net.Listen("tcp", "0.0.0.0:0") // on all addresses of the host
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	go func() {
-		for conn, err := l.Accept(); err == nil; conn, err = l.Accept() {
-			t.Errorf("the guest reached the host, from %s", conn.RemoteAddr())
-			_ = conn.Close()
-		}
-	}()
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
+	port := forbiddenPort(t)
 	s := newStack(t, Config{GuestMAC: guestMAC, Egress: &Egress{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}})
 	g := newGuest(t, wire(t, s), "10.0.2.15/24")
 	hosts := slices.Concat([]string{"169.254.169.254", "0.0.0.1", "240.0.0.1"}, ownAddrs(t))
