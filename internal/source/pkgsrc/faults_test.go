@@ -150,3 +150,23 @@ func TestSideBySide(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestInflatedLists has lists that unpack to more than any real one.
+func TestInflatedLists(t *testing.T) {
+	line := "COMMENT=" + strings.Repeat("x", 60000) + "\n"
+	for name, c := range map[string]struct {
+		head  string
+		bytes int
+		want  string
+	}{
+		"pkg_summary.gz": {"PKGNAME=a-1\n", maxSummary, "it is 268435456 bytes long or longer"},
+		"SHA512.gz":      {"SHA512 (a-1.tgz) = " + strings.Repeat("0", 128) + "\n", maxSums, "it unpacks to more than 67108864 bytes"},
+	} {
+		r := newRepo(t, bare()...)
+		r.writeFile(t, name, gzipped(t, c.head+strings.Repeat(line, c.bytes/len(line)+1)))
+		_, _, err := r.source(t).Packages(t.Context(), []string{"a"})
+		if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), r.url+"/"+name) {
+			t.Errorf("%s: the error is %v, not one with %s", name, err, c.want)
+		}
+	}
+}

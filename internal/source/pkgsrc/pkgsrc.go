@@ -158,26 +158,6 @@ func (s *Source) install(ctx context.Context, x *index, names []string) (*Instal
 	return in, nil
 }
 
-// reportOn adds what the package's script, message and signature leave to be
-// said.
-func (s *Source) reportOn(r *source.Report, p plan, u *unpacked) {
-	if u.Signature != nil && s.Keyring == "" {
-		r.Notes = append(r.Notes, source.Note{Package: p.pkg.String(), Text: "checking who signed it: no keyring was given"})
-	}
-	if text := message(u.Meta[u.list.display]); text != "" {
-		r.Notes = append(r.Notes, source.Note{Package: p.pkg.String(), Text: "what its message may ask for: " + text})
-	}
-	script, ok := u.Meta["+INSTALL"]
-	if !ok {
-		return
-	}
-	found := inspect(script)
-	for _, text := range found.notes {
-		r.Notes = append(r.Notes, source.Note{Package: p.pkg.String(), Script: "+INSTALL", Text: text, Known: true})
-	}
-	r.Scripts = append(r.Scripts, s.scripts(p, u, found)...)
-}
-
 // resolve chooses packages, and says what may have been meant by a name that
 // is not there.
 func (s *Source) resolve(x *index, names []string) ([]choice, error) {
@@ -212,38 +192,6 @@ func (s *Source) suggestion(x *index, name string) string {
 		return fmt.Sprintf(" (did you mean %q?)", near)
 	}
 	return ""
-}
-
-// describe says what the package is.
-func (s *Source) describe(choices []choice, c choice, u *unpacked) source.Package {
-	p := source.Package{
-		Name: c.Base, Version: c.Version, Arch: c.Arch, File: c.file(), Size: u.Size, Digest: u.Digest,
-		URL: s.address(c.file()), License: c.License, Homepage: c.Homepage,
-	}
-	if c.needed != asker {
-		p.For = choices[c.needed].Base
-	}
-	return p
-}
-
-// required returns the libraries that choices need and none of them brings.
-func required(choices []choice) []source.Requirement {
-	done := make(map[string]bool)
-	for _, c := range choices {
-		for _, p := range c.Provides {
-			done[p] = true
-		}
-	}
-	var all []source.Requirement
-	for _, c := range choices {
-		for _, p := range c.Requires {
-			if !done[p] && path.IsAbs(p) {
-				done[p] = true
-				all = append(all, source.Requirement{Path: path.Clean(p), Package: c.name()})
-			}
-		}
-	}
-	return all
 }
 
 // String returns "pkgsrc NetBSD 10.1 i386".

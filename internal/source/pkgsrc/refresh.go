@@ -28,7 +28,7 @@ var summaries = []string{"pkg_summary.gz", "pkg_summary.zst", "pkg_summary.xz", 
 var sumsNames = []string{"SHA512.bz2", "SHA512.gz", "SHA512.xz", "SHA512"}
 
 const (
-	maxSums  = 128 << 20 // bytes of a list of digests, unpacked
+	maxSums  = 64 << 20 // bytes of a list of digests, unpacked; real ones have 5 MB
 	retryAge = 10 * time.Minute
 )
 
@@ -236,9 +236,12 @@ func readSums(file string) (_ sums, err error) {
 		return sums{}, err
 	}
 	defer func() { err = closed(z, err) }()
-	b, err := io.ReadAll(io.LimitReader(z, maxSums))
+	b, err := io.ReadAll(io.LimitReader(z, maxSums+1))
 	if err != nil {
 		return sums{}, err
+	}
+	if len(b) > maxSums {
+		return sums{}, fmt.Errorf("it unpacks to more than %d bytes", maxSums)
 	}
 	of, err := fetch.ParseSums(b)
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 // What a summary may be. The largest real ones have some 30,000 packages in
 // 60 MB.
 const (
-	maxSummary      = 1 << 30 // bytes, unpacked
+	maxSummary      = 1 << 28 // bytes, unpacked
 	maxSummaryLine  = 1 << 16 // bytes
 	maxSummaryCount = 1 << 20 // packages
 	maxValues       = 1 << 16 // lines of one package that we keep

@@ -10,8 +10,6 @@ import (
 	"strings"
 
 	"github.com/ProtonMail/go-crypto/openpgp"
-
-	"github.com/fakecracker/fakecracker/internal/source"
 )
 
 // A package is known to be the one that was built by one of: its digest in the
@@ -102,25 +100,3 @@ func readKeys(file string) (_ openpgp.EntityList, err error) {
 
 // isArmored reports whether OpenPGP's data is in letters (RFC 9580, 6.2).
 func isArmored(b []byte) bool { return bytes.Contains(b, []byte("-----BEGIN PGP ")) }
-
-// unverified returns the note about those of choices that were taken as they
-// came, if there are any.
-func (s *Source) unverified(choices []choice, pkgs []source.Package) []source.Note {
-	var taken []source.Package
-	for i, c := range choices {
-		if s.wanted(c.entry) == "" && s.Keyring == "" {
-			taken = append(taken, pkgs[i])
-		}
-	}
-	if len(taken) == 0 {
-		return nil
-	}
-	which := "it"
-	if n := len(taken) - 1; n > 0 {
-		which = fmt.Sprintf("it and %d more", n)
-	}
-	return []source.Note{{
-		Package: taken[0].String(),
-		Text:    fmt.Sprintf("comparing %s with published digests: %s has none (--lock notes those of what came, and --locked holds to them)", which, s.Mirror),
-	}}
-}
