@@ -15,15 +15,18 @@ import (
 type Installed struct {
 	Report source.Report
 
-	plans []plan // each after those of what it depends on
-	t0    time.Time
+	plans   []plan // each after those of what it depends on
+	records []record
+	dbDir   string
+	t0      time.Time
 }
 
 // Apply installs the packages into t, which has the base system by then: it
 // makes users and groups that are missing, the packages' folders and files,
 // copies of example configurations where nothing is in their place (scripts
 // for /etc/rc.d among them), and what else the packages' lists and tables say,
-// in the order that pkg_add(1) would. After an error t has some of that, and
+// in the order that pkg_add(1) would. It fails where a package that t has
+// already does not go with them. After an error t has some of that, and
 // is of no use.
 func (in *Installed) Apply(t *tree.Tree) error {
 	db, err := accounts.Load(t)
@@ -45,6 +48,9 @@ func (in *Installed) Apply(t *tree.Tree) error {
 
 // apply is Apply without writing the accounts into t.
 func (in *Installed) apply(t *tree.Tree, db *accounts.DB) error {
+	if err := in.checkRegistered(t); err != nil {
+		return err
+	}
 	if err := in.addAccounts(db); err != nil {
 		return err
 	}
@@ -53,6 +59,9 @@ func (in *Installed) apply(t *tree.Tree, db *accounts.DB) error {
 		if err := a.apply(p); err != nil {
 			return err
 		}
+	}
+	if err := in.register(a); err != nil {
+		return err
 	}
 	t.MakeParents(in.t0)
 	return nil

@@ -142,7 +142,7 @@ func (s *Source) install(ctx context.Context, x *index, names []string) (*Instal
 	if err != nil {
 		return nil, err
 	}
-	in := &Installed{t0: s.time(), plans: make([]plan, len(choices))}
+	in := &Installed{t0: s.time(), dbDir: s.dbDir(), plans: make([]plan, len(choices))}
 	in.Report.Key = s.key(x.header)
 	for i, c := range choices {
 		pkg := s.describe(choices, c, all[i])
@@ -150,11 +150,11 @@ func (s *Source) install(ctx context.Context, x *index, names []string) (*Instal
 		var notes []source.Note
 		in.plans[i], notes = planOf(pkg, all[i], s.prefix(all[i]))
 		in.Report.Notes = append(in.Report.Notes, notes...)
-		s.reportOn(&in.Report, in.plans[i], all[i])
+		in.records = append(in.records, s.recordOf(choices, i, pkg, all[i]))
+		s.reportOn(in, in.plans[i], all[i])
 	}
 	in.Report.Notes = append(s.unverified(choices, in.Report.Packages), in.Report.Notes...)
 	in.Report.System = required(choices)
-	s.register(in.plans, choices, all)
 	return in, nil
 }
 

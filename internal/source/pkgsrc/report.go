@@ -41,7 +41,8 @@ func required(choices []choice) []source.Requirement {
 
 // reportOn adds what the package's script, message and signature leave to be
 // said.
-func (s *Source) reportOn(r *source.Report, p plan, u *unpacked) {
+func (s *Source) reportOn(in *Installed, p plan, u *unpacked) {
+	r := &in.Report
 	if u.Signature != nil && s.Keyring == "" {
 		r.Notes = append(r.Notes, source.Note{Package: p.pkg.String(), Text: "checking who signed it: no keyring was given"})
 	}
@@ -56,7 +57,7 @@ func (s *Source) reportOn(r *source.Report, p plan, u *unpacked) {
 	for _, text := range found.notes {
 		r.Notes = append(r.Notes, source.Note{Package: p.pkg.String(), Script: "+INSTALL", Text: text, Known: true})
 	}
-	r.Scripts = append(r.Scripts, s.scripts(p, u, found)...)
+	r.Scripts = append(r.Scripts, s.scripts(in, p, u, found)...)
 }
 
 // unverified returns the note about those of choices that were taken as they
