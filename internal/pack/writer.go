@@ -98,7 +98,7 @@ func (w *Writer) copyEntry(ctx context.Context, e tree.Entry) error {
 	if err != nil {
 		return err
 	}
-	_, err = w.Add(e, ctxReader{ctx, r})
+	_, err = w.Add(e, tree.Interruptible(ctx, r))
 	return errors.Join(err, r.Close())
 }
 
@@ -125,18 +125,4 @@ func (w *Writer) finish() error {
 		}
 	}
 	return w.w.Flush()
-}
-
-// ctxReader ends with ctx.
-type ctxReader struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-// Read implements io.Reader.
-func (r ctxReader) Read(p []byte) (int, error) {
-	if err := r.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return r.r.Read(p)
 }

@@ -14,6 +14,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/fakecracker/fakecracker/internal/archive"
+	"github.com/fakecracker/fakecracker/internal/tree"
 )
 
 // Bounds of an archive of images.
@@ -145,7 +146,7 @@ func spool(ctx context.Context, tmp *os.File, r io.Reader) error {
 		return err
 	}
 	defer plain.Close() // frees memory; was only read
-	n, err := io.Copy(tmp, io.LimitReader(ctxReader{ctx, plain}, maxBundle+1))
+	n, err := io.Copy(tmp, io.LimitReader(tree.Interruptible(ctx, plain), maxBundle+1))
 	if err != nil {
 		return err
 	}
@@ -166,20 +167,6 @@ func isPlainTar(f *os.File) bool {
 	}
 	_, err = f.ReadAt(b, magicAt)
 	return err == nil && string(b) == "ustar"
-}
-
-// ctxReader ends with ctx.
-type ctxReader struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-// Read implements io.Reader.
-func (r ctxReader) Read(p []byte) (int, error) {
-	if r.ctx.Err() != nil {
-		return 0, context.Cause(r.ctx)
-	}
-	return r.r.Read(p)
 }
 
 // A layout is a bundle in the form of the image specification ("OCI Image

@@ -10,7 +10,6 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
-	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
@@ -48,10 +47,8 @@ func (s *Store) takeDisk(ctx context.Context, r io.ReaderAt, size int64, p diskP
 	if err != nil {
 		return Info{}, err
 	}
-	if len(o.Names) > 0 {
-		if p.names, err = fullNames(o.Names); err != nil {
-			return Info{}, err
-		}
+	if p.names, err = o.names(p.names); err != nil {
+		return Info{}, err
 	}
 	st, err := s.stage(ctx)
 	if err != nil {
@@ -66,7 +63,7 @@ func (s *Store) takeDisk(ctx context.Context, r io.ReaderAt, size int64, p diskP
 	if err != nil {
 		return Info{}, err
 	}
-	set := settings{created: latest(l.Entries), diffIDs: []string{id}}
+	set := settings{created: tree.Newest(l.Entries), diffIDs: []string{id}}
 	if set.guest, err = guestOfDisk(&t, p.title, o.Guest); err != nil {
 		return Info{}, err
 	}
@@ -177,16 +174,6 @@ func addDiskEntry(w *pack.Writer, e ffs.Entry, why string) (_ tree.Entry, err er
 	}
 	defer func() { err = errors.Join(err, r.Close()) }()
 	return w.Add(out, r)
-}
-
-func latest(entries []tree.Entry) time.Time {
-	t := time.Unix(0, 0).UTC()
-	for _, e := range entries {
-		if e.ModTime.After(t) {
-			t = e.ModTime
-		}
-	}
-	return t
 }
 
 func has(t *tree.Tree, p string) bool {

@@ -67,6 +67,14 @@ func (s *Store) Find(_ context.Context, ref string) (Info, error) {
 	return s.info(id, ix)
 }
 
+// Exists reports whether the image that ref stands for, a name or the beginning
+// of an ID, is here with a file for each of its layers. Whether their bytes are
+// what they were is for Image and Save to see.
+func (s *Store) Exists(ctx context.Context, ref string) bool {
+	info, err := s.Find(ctx, ref)
+	return err == nil && !slices.ContainsFunc(info.Layers, func(d string) bool { return s.layerSize(d) == 0 })
+}
+
 // Name returns the first name, else the start of the ID.
 func (i Info) Name() string {
 	if len(i.Names) > 0 {

@@ -147,18 +147,7 @@ func TestOthersReadWhatIsSaved(t *testing.T) {
 // validate knows gzip only.
 func checkLayers(t *testing.T, dir string) {
 	t.Helper()
-	ix, err := layout.ImageIndexFromPath(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	m, err := ix.IndexManifest()
-	if err != nil {
-		t.Fatal(err)
-	}
-	img, err := ix.Image(m.Manifests[0].Digest)
-	if err != nil {
-		t.Fatal(err)
-	}
+	img := firstImage(t, dir)
 	config, err := img.ConfigFile()
 	if err != nil {
 		t.Fatal(err)
@@ -194,22 +183,12 @@ func TestSaveSeveral(t *testing.T) {
 	}
 }
 
-// foreignTar is a layer as others write them: no order, a file twice, a chain
-// of hard links, names of removals, and no folders of their own.
-func foreignTar(t *testing.T) []byte {
+// tarWith writes an archive of headers, each file of as many x as its Size.
+func tarWith(t *testing.T, headers ...tar.Header) []byte {
 	t.Helper()
 	var out bytes.Buffer
 	w := tar.NewWriter(&out)
-	for _, h := range []tar.Header{
-		{Name: "usr/bin/b", Typeflag: tar.TypeReg, Size: 1, Mode: 0o755},
-		{Name: "./usr/bin/c", Typeflag: tar.TypeLink, Linkname: "usr/bin/b"},
-		{Name: "usr/bin/a", Typeflag: tar.TypeLink, Linkname: "usr/bin/c"},
-		{Name: "etc/.wh.motd", Typeflag: tar.TypeReg},
-		{Name: "var/.wh..wh..opq", Typeflag: tar.TypeReg},
-		{Name: ".wh..wh.plnk", Typeflag: tar.TypeReg},
-		{Name: "etc/twice", Typeflag: tar.TypeReg, Size: 1},
-		{Name: "etc/twice", Typeflag: tar.TypeReg, Size: 2},
-	} {
+	for _, h := range headers {
 		if err := w.WriteHeader(&h); err != nil {
 			t.Fatal(err)
 		}
@@ -223,19 +202,30 @@ func foreignTar(t *testing.T) []byte {
 	return out.Bytes()
 }
 
+// foreignTar is a layer as others write them: no order, a file twice, a chain
+// of hard links, names of removals, and no folders of their own.
+func foreignTar(t *testing.T) []byte {
+	t.Helper()
+	return tarWith(
+		t,
+		tar.Header{Name: "usr/bin/b", Typeflag: tar.TypeReg, Size: 1, Mode: 0o755},
+		tar.Header{Name: "./usr/bin/c", Typeflag: tar.TypeLink, Linkname: "usr/bin/b"},
+		tar.Header{Name: "usr/bin/a", Typeflag: tar.TypeLink, Linkname: "usr/bin/c"},
+		tar.Header{Name: "etc/.wh.motd", Typeflag: tar.TypeReg},
+		tar.Header{Name: "var/.wh..wh..opq", Typeflag: tar.TypeReg},
+		tar.Header{Name: ".wh..wh.plnk", Typeflag: tar.TypeReg},
+		tar.Header{Name: "etc/twice", Typeflag: tar.TypeReg, Size: 1},
+		tar.Header{Name: "etc/twice", Typeflag: tar.TypeReg, Size: 2},
+	)
+}
+
 func lowerTar(t *testing.T) []byte {
 	t.Helper()
-	var out bytes.Buffer
-	w := tar.NewWriter(&out)
+	var all []tar.Header
 	for _, name := range []string{"etc/motd", "var/old", "var/log/old", "keep"} {
-		if err := w.WriteHeader(&tar.Header{Name: name, Typeflag: tar.TypeReg}); err != nil {
-			t.Fatal(err)
-		}
+		all = append(all, tar.Header{Name: name, Typeflag: tar.TypeReg})
 	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return out.Bytes()
+	return tarWith(t, all...)
 }
 
 func sum(b []byte) string {

@@ -52,6 +52,14 @@ func serve(t *testing.T, before func(w http.ResponseWriter, r *http.Request) boo
 // push puts the first image of a layout into the registry.
 func push(t *testing.T, dir, ref string) v1.Image {
 	t.Helper()
+	img := firstImage(t, dir)
+	pushImage(t, img, ref)
+	return img
+}
+
+// firstImage returns that of a layout.
+func firstImage(t *testing.T, dir string) v1.Image {
+	t.Helper()
 	ix, err := layout.ImageIndexFromPath(dir)
 	if err != nil {
 		t.Fatal(err)
@@ -64,7 +72,6 @@ func push(t *testing.T, dir, ref string) v1.Image {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pushImage(t, img, ref)
 	return img
 }
 

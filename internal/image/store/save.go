@@ -12,6 +12,8 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"github.com/fakecracker/fakecracker/internal/tree"
 )
 
 // SaveOptions say how images are saved.
@@ -216,7 +218,7 @@ func writeLayer(ctx context.Context, tw *tar.Writer, l packed) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	return writeMember(tw, blobName(l.digest), l.size, ctxReader{ctx, f})
+	return writeMember(tw, blobName(l.digest), l.size, tree.Interruptible(ctx, f))
 }
 
 // writeMember writes a file that has neither owner nor time.

@@ -83,7 +83,7 @@ func copyBlob(ctx context.Context, w io.Writer, b blob) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, r.Close()) }()
-	in := newSummed(io.LimitReader(ctxReader{ctx, r}, b.size+1))
+	in := newSummed(io.LimitReader(tree.Interruptible(ctx, r), b.size+1))
 	if _, err := io.Copy(w, in); err != nil {
 		return err
 	}

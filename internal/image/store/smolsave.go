@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/fakecracker/fakecracker/internal/image"
+	"github.com/fakecracker/fakecracker/internal/tree"
 )
 
 // WriteDisk writes a raw disk to w as an archive in the form of the image
@@ -29,7 +30,7 @@ func writeDisk(ctx context.Context, w io.Writer, full string, g image.Guest, dis
 	if _, err := disk.Seek(0, io.SeekStart); err != nil {
 		return err
 	}
-	sum := newSummed(ctxReader{ctx, disk})
+	sum := newSummed(tree.Interruptible(ctx, disk))
 	if _, err := io.Copy(io.Discard, sum); err != nil {
 		return err
 	}
@@ -70,7 +71,7 @@ func writeDiskLayout(ctx context.Context, tw *tar.Writer, index, manifest, confi
 			return err
 		}
 	}
-	if err := writeMember(tw, blobName(blob.Digest.String()), blob.Size, ctxReader{ctx, disk}); err != nil {
+	if err := writeMember(tw, blobName(blob.Digest.String()), blob.Size, tree.Interruptible(ctx, disk)); err != nil {
 		return err
 	}
 	return tw.Close()

@@ -131,6 +131,11 @@ func TestCreateAndOpen(t *testing.T) {
 	if diff := cmp.Diff(d.Config, img.Config); diff != "" {
 		t.Errorf("the configuration (-want +got):\n%s", diff)
 	}
+	for _, ref := range []string{"web", info.ID, info.ID[:20]} {
+		if !s.Exists(t.Context(), ref) {
+			t.Errorf("%s does not exist", ref)
+		}
+	}
 	if img.Name != "web" || img.Guest != netbsd || info.Kernel != d.Kernel || !info.Created.Equal(t0) || info.Author != "someone" {
 		t.Errorf("got %s, %s, %+v", img.Name, img.Guest, info)
 	}
@@ -457,6 +462,25 @@ func TestDamagedImagesCanBeRemoved(t *testing.T) {
 		t.Errorf("List after that: %v, %v", all, err)
 	}
 	open(t, s, "b")
+}
+
+// TestExists: an image that lost a layer is none to build on.
+func TestExists(t *testing.T) {
+	s := newStore(t)
+	info := create(t, s, draft("a"))
+	if s.Exists(t.Context(), "b") || s.Exists(t.Context(), "") {
+		t.Error("what was never made exists")
+	}
+	if err := os.Remove(filepath.Join(s.Dir, "layers", info.Layers[0][7:]+".layer")); err != nil {
+		t.Fatal(err)
+	}
+	if s.Exists(t.Context(), info.ID) {
+		t.Error("it exists without a layer")
+	}
+	create(t, s, draft("a"))
+	if !s.Exists(t.Context(), info.ID) {
+		t.Error("it was made again, and does not exist")
+	}
 }
 
 func TestCancel(t *testing.T) {

@@ -25,6 +25,14 @@ type TakeOptions struct {
 	Progress func(done, total int64)
 }
 
+// names returns what an image is called that comes with these names.
+func (o TakeOptions) names(theirs []string) ([]string, error) {
+	if len(o.Names) == 0 {
+		return theirs, nil
+	}
+	return fullNames(o.Names)
+}
+
 // atOnce is how many layers are taken side by side: more wait for the
 // processor, and a decompressor may take 128 MiB.
 const atOnce = 3
@@ -49,10 +57,8 @@ func (s *Store) take(ctx context.Context, p parcel, o TakeOptions) (_ Info, err 
 	if len(set.diffIDs) != len(p.layers) {
 		return Info{}, fmt.Errorf("its configuration names %d layers, and %d are there", len(set.diffIDs), len(p.layers))
 	}
-	if len(o.Names) > 0 {
-		if p.names, err = fullNames(o.Names); err != nil {
-			return Info{}, err
-		}
+	if p.names, err = o.names(p.names); err != nil {
+		return Info{}, err
 	}
 	st, err := s.stage(ctx)
 	if err != nil {

@@ -3,8 +3,6 @@ package store_test
 import (
 	"archive/tar"
 	"bytes"
-	"io"
-	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -16,25 +14,6 @@ import (
 // netRaw is the value of security.capability that setcap cap_net_raw+ep writes
 // (struct vfs_cap_data in Linux's capability.h).
 const netRaw = "\x01\x00\x00\x02\x00\x20\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
-
-// tarWith writes an archive of headers, each file of as many x as its Size.
-func tarWith(t *testing.T, headers ...tar.Header) []byte {
-	t.Helper()
-	var out bytes.Buffer
-	w := tar.NewWriter(&out)
-	for _, h := range headers {
-		if err := w.WriteHeader(&h); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := io.WriteString(w, strings.Repeat("x", int(h.Size))); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return out.Bytes()
-}
 
 // withXattrs are two layers: the upper one names the lower one's ping anew, and
 // takes another file's attribute away.
