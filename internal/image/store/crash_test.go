@@ -258,8 +258,14 @@ func TestSeveralProcesses(t *testing.T) {
 	s := prepared(t)
 	var children []*exec.Cmd
 	for _, r := range []request{
-		{Op: "create", Ref: "a"}, {Op: "create", Ref: "b"}, {Op: "prune"}, {Op: "load", Ref: "c", From: archive},
-		{Op: "pull", Ref: "d", From: reg.addr + "/theirs:1"}, {Op: "save", Ref: "old"}, {Op: "tag", Ref: "e", From: "second"}, {Op: "prune"},
+		{Op: "create", Ref: "a"},
+		{Op: "create", Ref: "b"},
+		{Op: "prune"},
+		{Op: "load", Ref: "c", From: archive},
+		{Op: "pull", Ref: "d", From: reg.addr + "/theirs:1"},
+		{Op: "save", Ref: "old"},
+		{Op: "tag", Ref: "e", From: "second"},
+		{Op: "prune"},
 	} {
 		r.Dir, r.Times = s.Dir, 8
 		cmd := exec.Command(os.Args[0])
