@@ -63,6 +63,9 @@ type Options struct {
 	// Stored reports whether the image that Keep returned this ID of is still
 	// there. Nil: it is.
 	Stored func(id string) bool
+	// Kernel identifies the kernel that the image is said to be for, which Keep
+	// writes down; "": none.
+	Kernel string
 	// Fresh makes the image even where an earlier build is at hand.
 	Fresh bool
 

@@ -194,11 +194,8 @@ func (f *shipFlags) run(ctx context.Context, a *app, path string) error {
 	if err := checkParent("--sbom", f.sbom); err != nil {
 		return err
 	}
-	s, err := r.loadShip(ctx, r.guest)
+	s, k, err := r.shipAndKernelToBuild(ctx)
 	if err != nil {
-		return err
-	}
-	if err := r.settleGuest(ctx, &s, kernel.Kernel{}); err != nil {
 		return err
 	}
 	l, err := f.locks.locking(r, s)
@@ -207,9 +204,12 @@ func (f *shipFlags) run(ctx context.Context, a *app, path string) error {
 	}
 	l.leaveOut(&s)
 	o := r.buildOptions(s)
+	if o.Kernel, err = kernelDigest(k); err != nil {
+		return err
+	}
 	o.Network, o.StepMemory, o.StepLimit, o.Fresh = f.network, r.memory, f.limit, f.noCache
 	if out.kind == "image" {
-		o.Keep = f.keeper(r, s)
+		o.Keep = f.keeper(r, s, o.Kernel)
 		o.Stored = func(id string) bool { return r.baseID(ctx, id, image.Guest{}) != "" }
 	}
 	l.hold(&o)
@@ -231,11 +231,33 @@ func (f *shipFlags) run(ctx context.Context, a *app, path string) error {
 	return r.export(ctx, img, out, r.flags.layout)
 }
 
+// shipAndKernelToBuild loads the ship and the kernel that the user named for
+// it, if any.
+func (r *runner) shipAndKernelToBuild(ctx context.Context) (s ship.Ship, k kernel.Kernel, err error) {
+	if r.flags.kernel != "" {
+		if k, err = r.namedKernel(r.flags.kernel); err != nil {
+			return s, k, err
+		}
+	}
+	if s, err = r.loadShip(ctx, r.guest); err != nil {
+		return s, k, err
+	}
+	if err := r.settleGuest(ctx, &s, k); err != nil {
+		return s, k, err
+	}
+	if r.flags.kernel != "" {
+		err = fits(k, r.guest)
+	}
+	return s, k, err
+}
+
 // keeper returns what puts an image that was made into the store.
-func (f *shipFlags) keeper(r *runner, s ship.Ship) func(context.Context, image.Image, build.Report) (string, error) {
+func (f *shipFlags) keeper(r *runner, s ship.Ship, kernelID string) func(context.Context, image.Image, build.Report) (string, error) {
 	return func(ctx context.Context, img image.Image, report build.Report) (string, error) {
 		r.status.pass("image", "store "+img.Name)
-		info, err := r.imageStore().Create(ctx, draftOf(img, report, asker(s), r.app.sourceDate()))
+		d := draftOf(img, report, asker(s), r.app.sourceDate())
+		d.Names, d.Kernel = f.names(img), kernelID
+		info, err := r.imageStore().Create(ctx, d)
 		return info.ID, err
 	}
 }
@@ -283,12 +305,17 @@ func newest(t tree.Tree, notAfter time.Time) time.Time {
 	return last
 }
 
-// name gives the image its names, and tells of it.
-func (f *shipFlags) name(ctx context.Context, r *runner, img image.Image, report build.Report) error {
-	names := f.tag
-	if len(names) == 0 {
-		names = []string{strings.ToLower(img.Name)}
+// names are those that the image gets.
+func (f *shipFlags) names(img image.Image) []string {
+	if len(f.tag) > 0 {
+		return f.tag
 	}
+	return []string{strings.ToLower(img.Name)}
+}
+
+// name gives an image its names that was made earlier, and tells of it.
+func (f *shipFlags) name(ctx context.Context, r *runner, img image.Image, report build.Report) error {
+	names := f.names(img)
 	for _, n := range names {
 		if err := r.imageStore().Tag(ctx, n, report.ID); err != nil {
 			return err

@@ -43,6 +43,57 @@ func (r *runner) namedKernel(name string) (kernel.Kernel, error) {
 	return kernel.Kernel{Names: []string{name}, Path: path, Info: info}, nil
 }
 
+// fits fails where the kernel that the user named is not one for the guest.
+func fits(k kernel.Kernel, g image.Guest) error {
+	if k.Info.OS == g.OS && (k.Info.Arch == g.Arch || g.OS == machine.Linux) {
+		return nil
+	}
+	return fmt.Errorf("kernel %s is for %s/%s, the guest is %s: name another by --kernel, or the guest by --guest", k.Name(), k.Info.OS, k.Info.Arch, g)
+}
+
+// kernelDigest identifies the kernel as images do: "sha256:…", "" for none.
+func kernelDigest(k kernel.Kernel) (string, error) {
+	if k.Path == "" {
+		return "", nil
+	}
+	digest := k.Digest
+	if digest == "" {
+		var err error
+		if digest, err = kernel.FileDigest(k.Path); err != nil {
+			return "", err
+		}
+	}
+	return "sha256:" + digest, nil
+}
+
+// imagesKernel returns the kernel to run a stored image with: the one that the
+// user named, else the one that the image was made for, else one at hand.
+// Where that is another than the image's, it says so.
+func (r *runner) imagesKernel(ctx context.Context, named kernel.Kernel) (kernel.Kernel, error) {
+	want := ""
+	if r.stored != nil {
+		want = r.stored.Kernel
+	}
+	k := named
+	var err error
+	if k.Path == "" && want != "" {
+		k, err = r.app.kernelStore(r.home).Get(want)
+		if err == nil {
+			return k, nil
+		}
+	}
+	if k.Path == "" {
+		if k, err = r.anyKernel(ctx); err != nil {
+			return k, err
+		}
+	}
+	have, err := kernelDigest(k)
+	if err == nil && want != "" && have != want {
+		r.status.line("note", "image %s was made for the kernel %.19s, and runs with %s", r.ship, want, k.Name())
+	}
+	return k, err
+}
+
 // anyKernel returns a kernel at hand for the guest, fetched if there is none.
 func (r *runner) anyKernel(ctx context.Context) (kernel.Kernel, error) {
 	all, err := r.app.kernelStore(r.home).List()

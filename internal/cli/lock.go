@@ -106,6 +106,9 @@ func (l *locking) hold(o *build.Options) {
 		return
 	}
 	o.Expect = l.old.Expect()
+	if p, ok := o.Packages.(pkgsrcPackages); ok {
+		p.Locked = digestsOf(l.old.Packages)
+	}
 	if o.Packages != nil {
 		l.packages = &lockedPackages{PackageSource: o.Packages, locked: l.old.Packages, linux: l.runner.guest.OS == "linux"}
 		o.Packages = l.packages

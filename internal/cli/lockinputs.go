@@ -83,6 +83,9 @@ func settingsOf(o build.Options) []lock.Setting {
 	if o.Prune {
 		all = append(all, lock.Setting{Name: "--prune", Value: "yes"})
 	}
+	if o.Kernel != "" {
+		all = append(all, lock.Setting{Name: "--kernel", Value: o.Kernel})
+	}
 	if o.Network {
 		all = append(all, lock.Setting{Name: "--network", Value: "yes"})
 	}

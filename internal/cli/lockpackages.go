@@ -23,6 +23,17 @@ type lockedPackages struct {
 	err    error // why the locked versions could not be had
 }
 
+// digestsOf returns the SHA-256 of the locked packages' files, by their names.
+func digestsOf(locked []lock.Package) map[string]string {
+	all := make(map[string]string)
+	for _, p := range locked {
+		if p.File != "" && strings.HasPrefix(p.Digest, "sha256:") {
+			all[p.File] = p.Digest
+		}
+	}
+	return all
+}
+
 // Packages implements build.PackageSource. The locked packages are asked for
 // by their versions; where the source has them no more, it returns the newest,
 // and who holds the build to the lock says what differs.

@@ -71,10 +71,8 @@ func (r *runner) prepare(ctx context.Context) (*instance.Plan, error) {
 	if err := r.publishDefaults(img); err != nil {
 		return nil, err
 	}
-	if k.Path == "" {
-		if k, err = r.anyKernel(ctx); err != nil {
-			return nil, err
-		}
+	if k, err = r.imagesKernel(ctx, k); err != nil {
+		return nil, err
 	}
 	r.status.line("kernel", "%-22s %s", k.Name(), k.Info)
 	if took := time.Since(begun); took > onceLimit {

@@ -180,12 +180,14 @@ func (r *stepRunner) Run(ctx context.Context, j build.Job) ([]tree.Tree, error) 
 }
 
 // stepKernel returns the kernel that steps run under: the one that the user
-// names, if it is for the guest, else one at hand.
+// names, else one at hand.
 func (r *stepRunner) stepKernel(ctx context.Context, g image.Guest) (kernel.Kernel, error) {
-	if r.flags.kernel != "" {
-		if k, err := r.namedKernel(r.flags.kernel); err == nil && k.Info.OS == g.OS && (k.Info.Arch == g.Arch || g.OS == machine.Linux) {
-			return k, nil
-		}
+	if r.flags.kernel == "" {
+		return r.anyKernel(ctx)
 	}
-	return r.anyKernel(ctx)
+	k, err := r.namedKernel(r.flags.kernel)
+	if err != nil {
+		return k, err
+	}
+	return k, fits(k, g)
 }

@@ -28,17 +28,22 @@ const defaultRelease = "10.1"
 
 // sourceFlags say where the files of ships come from.
 type sourceFlags struct {
-	mirror   string
-	pkgsrc   string
-	sysroot  string
-	prune    bool
-	packages packageFlags
+	mirror  string
+	pkgsrc  string
+	sysroot string
+	prune   bool
+
+	keyring    string // of pkgsrc's packages
+	unverified bool
+	packages   packageFlags
 }
 
 func (f *sourceFlags) declare(c *cobra.Command) {
 	fl := c.Flags()
 	fl.StringVar(&f.mirror, "mirror", "", "`ADDRESS` or folder of a NetBSD mirror (NetBSD-10.1/… is in it), for sets and kernels")
 	fl.StringVar(&f.pkgsrc, "pkgsrc", "", "`ADDRESS` or folder of pkgsrc's binary packages (i386/10.1/All is in it)")
+	fl.StringVar(&f.keyring, "pkgsrc-keyring", "", "`FILE` of OpenPGP keys, by one of which all of pkgsrc's packages have to be signed")
+	fl.BoolVar(&f.unverified, "allow-unverified", false, "take pkgsrc's packages by plain HTTP though nothing tells whether they are what was published")
 	fl.StringVar(&f.sysroot, "sysroot", "", "take system files from this `FOLDER` of the host, as sailor does, not from a release's sets")
 	fl.BoolVar(&f.prune, "prune", false, "leave out manual pages, headers, static libraries and translations")
 	f.packages.declare(c)
@@ -152,7 +157,8 @@ func (s *sources) packages(g image.Guest) build.PackageSource {
 	return pkgsrcPackages{&pkgsrc.Source{
 		Mirror: strings.TrimSuffix(base, "/") + "/" + mach + "/" + s.release + "/All",
 		OS:     "NetBSD", Arch: g.Arch, Release: s.release,
-		Dir:      filepath.Join(s.home, "cache/pkgsrc"),
+		Dir:     filepath.Join(s.home, "cache/pkgsrc"),
+		Keyring: s.flags.keyring, AllowUnverified: s.flags.unverified,
 		Client:   s.client("pkgsrc/downloads", "use another --pkgsrc"),
 		Offline:  s.flags.packages.offline,
 		Refresh:  s.flags.packages.refresh,

@@ -59,5 +59,6 @@ func readVersion() versionInfo {
 func (a *app) printJSON(v any) error {
 	enc := json.NewEncoder(a.out)
 	enc.SetIndent("", "  ")
+	enc.SetEscapeHTML(false) // nobody puts it into a page
 	return enc.Encode(v)
 }

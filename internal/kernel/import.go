@@ -226,6 +226,16 @@ func unprefixed(err error) error {
 	return err
 }
 
+// FileDigest returns the hex SHA-256 of a kernel file, which is Kernel.Digest
+// where there are no modules.
+func FileDigest(path string) (string, error) {
+	d, err := fileDigest(path)
+	if err != nil {
+		return "", fmt.Errorf("kernel %s: %w", path, bare(err))
+	}
+	return d, nil
+}
+
 func fileDigest(path string) (string, error) {
 	f, err := os.Open(path)
 	if err != nil {

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -128,11 +129,11 @@ func (s *Store) loadLayout(ctx context.Context, l layout, index []byte, o TakeOp
 	if len(ix.Manifests) == 0 {
 		return nil, errors.New("there is no image in it: its index.json is empty")
 	}
-	tops := ix.Manifests
+	tops := guests(ix.Manifests, o.Guest)
 	if len(o.Names) > 0 && len(tops) > 1 { // several platforms of one image
 		d, err := pick(tops, o.Guest)
 		if err != nil {
-			return nil, fmt.Errorf("%w; it has %d images, and a name is for one", err, len(tops))
+			return nil, fmt.Errorf("it has %d images%s, and a name is for one: copy that one to an archive of its own, or load all without --tag", len(tops), tagsOf(tops))
 		}
 		tops = []v1.Descriptor{d}
 	}
@@ -149,6 +150,21 @@ func (s *Store) loadLayout(ctx context.Context, l layout, index []byte, o TakeOp
 		all = append(all, info)
 	}
 	return all, nil
+}
+
+// tagsOf lists what images are called, in brackets.
+func tagsOf(all []v1.Descriptor) string {
+	const most = 5
+	var tags []string
+	for _, d := range all {
+		if tag := d.Annotations[refAnnotation]; tag != "" && len(tags) < most {
+			tags = append(tags, fmt.Sprintf("%.40q", tag))
+		}
+	}
+	if tags == nil {
+		return ""
+	}
+	return " (" + strings.Join(tags, ", ") + ")"
 }
 
 // namesOf returns what the annotations say an image is called. Many have only
@@ -172,6 +188,9 @@ type dockerManifest struct {
 
 func (s *Store) loadDocker(ctx context.Context, b bundle, manifest []byte, o TakeOptions) ([]Info, error) {
 	var images []dockerManifest
+	if bytes.HasPrefix(bytes.TrimSpace(manifest), []byte("{")) {
+		return nil, errors.New("it is in skopeo's own form (dir:), which is not read here: make an archive of it with skopeo copy dir:FOLDER oci-archive:FILE")
+	}
 	if err := json.Unmarshal(manifest, &images); err != nil {
 		return nil, fmt.Errorf("manifest.json is damaged: %w", err)
 	}

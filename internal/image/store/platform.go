@@ -14,6 +14,24 @@ func fits(wish, g image.Guest) bool {
 	return (wish.OS == "" || wish.OS == g.OS) && (wish.Arch == "" || wish.Arch == g.Arch)
 }
 
+// guests leaves out those of several manifests that say that they are for what
+// no guest, or not the one that is wished for, can be, unless none is left.
+func guests(all []v1.Descriptor, wish image.Guest) []v1.Descriptor {
+	var left []v1.Descriptor
+	for _, d := range all {
+		if p := d.Platform; p != nil && p.OS != "" {
+			if g, err := guestOf(p.OS, p.Architecture); err != nil || !fits(wish, g) {
+				continue
+			}
+		}
+		left = append(left, d)
+	}
+	if left == nil {
+		return all
+	}
+	return left
+}
+
 // pick returns the one of the manifests that is for the guest wished for. It
 // fails with a list of those that there are.
 func pick(all []v1.Descriptor, wish image.Guest) (v1.Descriptor, error) {

@@ -37,7 +37,7 @@ func (s *Source) permit(e *entry) error {
 // verify compares an unpacked package with the lock and the keyring.
 func (s *Source) verify(e *entry, u *unpacked) error {
 	if locked := s.Locked[e.file()]; strings.HasPrefix(locked, "sha256:") && locked != u.Digest {
-		return fmt.Errorf("get %s: its digest is %s, locked is %s: %w", e.name(), u.Digest, locked, errNotAsListed)
+		return fmt.Errorf("get %s: %w: its digest is %s, locked is %s: a mirror that has the old one is named by --pkgsrc, and --lock writes what is there now", e.name(), errNotAsListed, u.Digest, locked)
 	}
 	if s.Keyring == "" {
 		return nil

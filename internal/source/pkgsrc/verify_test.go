@@ -100,7 +100,7 @@ func TestLocked(t *testing.T) {
 	r.write(t, other...)
 	s = r.source(t)
 	s.Locked = locked
-	if _, _, err := s.Packages(t.Context(), []string{"b"}); err == nil || !strings.Contains(err.Error(), "get b-2: its digest is sha256:") || !strings.Contains(err.Error(), "locked is "+locked["b-2.tgz"]) {
+	if _, _, err := s.Packages(t.Context(), []string{"b"}); err == nil || !strings.Contains(err.Error(), "get b-2: it is not as listed: its digest is sha256:") || !strings.Contains(err.Error(), "locked is "+locked["b-2.tgz"]) {
 		t.Errorf("of another package that is published: %v", err)
 	}
 }
