@@ -382,6 +382,10 @@ func TestLoadRefuses(t *testing.T) {
 				f["index.json"] = fmt.Appendf(nil, `{"manifests":[{"digest":"sha256:%s","size":%d,"platform":{"os":"linux","architecture":"amd64"}}]}`, sum(b), len(b))
 			}
 		}, "in one another"},
+		{"skopeo's own form", func(f map[string][]byte) {
+			delete(f, "index.json")
+			f["manifest.json"] = []byte(`{"schemaVersion":2,"layers":[]}`)
+		}, "skopeo copy dir:FOLDER oci-archive:FILE"},
 		{"only for another processor", func(f map[string][]byte) {
 			b := []byte(`{"manifests":[{"digest":"sha256:` + strings.Repeat("0", 64) + `","size":1,"platform":{"os":"linux","architecture":"arm64"}}]}`)
 			f["blobs/sha256/"+sum(b)] = b
