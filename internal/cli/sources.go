@@ -101,15 +101,10 @@ func (s *sources) progress(word string) func(string) {
 	return func(text string) { s.status.pass(word, text) }
 }
 
-// client returns what gets files for the purpose, with a bar.
+// client returns what gets files for the purpose, and tells how far it is.
 func (s *sources) client(purpose, remedy string) *fetch.Client {
-	c := &fetch.Client{Dir: filepath.Join(s.home, "cache", purpose), Remedy: remedy}
-	c.Progress = func(name string, done, total int64) {
-		if done == 0 || done == total {
-			s.status.pass("fetch", name)
-		}
-	}
-	return c
+	d := &downloads{status: s.status}
+	return &fetch.Client{Dir: filepath.Join(s.home, "cache", purpose), Remedy: remedy, Progress: d.report}
 }
 
 // catalog opens NetBSD's sets, or the folder that stands for them.
