@@ -257,9 +257,30 @@ func (f *shipFlags) keeper(r *runner, s ship.Ship, kernelID string) func(context
 		r.status.pass("image", "store "+img.Name)
 		d := draftOf(img, report, asker(s), r.app.sourceDate())
 		d.Names, d.Kernel = f.names(img), kernelID
+		if err := r.addBasePackages(ctx, &d); err != nil {
+			return "", err
+		}
 		info, err := r.imageStore().Create(ctx, d)
 		return info.ID, err
 	}
+}
+
+// addBasePackages adds to the packages of an image those that came with its
+// base, as far as they were not replaced.
+func (r *runner) addBasePackages(ctx context.Context, d *store.Draft) error {
+	if d.Base == "" || d.Packages == nil {
+		return nil // the store takes the base's
+	}
+	base, err := r.imageStore().Find(ctx, d.Base)
+	if err != nil {
+		return err
+	}
+	own := d.Packages
+	d.Packages = slices.DeleteFunc(slices.Clone(base.Packages), func(p store.Package) bool {
+		return slices.ContainsFunc(own, func(o store.Package) bool { return o.Name == p.Name })
+	})
+	d.Packages = append(d.Packages, own...)
+	return nil
 }
 
 // draftOf is the image as the store takes it.
