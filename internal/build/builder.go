@@ -1,6 +1,7 @@
 package build
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -48,6 +49,7 @@ type state struct {
 	asked     []string         // packages that are asked for now, and what they want:
 	required  []source.Requirement
 	scripts   []source.Script
+	tools     tree.Tree              // what is there only while the scripts run
 	finish    func(*tree.Tree) error // once other files are there; may be nil
 }
 
@@ -171,6 +173,13 @@ func (b *builder) runScripts(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if len(b.scripts) > 0 {
+		b.tree.Watch()
+		if err := b.tree.Merge(b.tools, true); err != nil {
+			return err
+		}
+		placed = append(placed, added(&b.tree)...)
+	}
 	asker := ship.Step{File: b.ship.File, Line: b.ship.Lines["packages"]}
 	if b.askedBy != nil {
 		asker = *b.askedBy
@@ -179,7 +188,7 @@ func (b *builder) runScripts(ctx context.Context) error {
 	for _, s := range b.scripts {
 		steps = append(steps, ship.Step{
 			File: asker.File, Line: asker.Line, Text: "package " + s.Package + ": " + path.Base(s.Args[0]),
-			Run: &ship.Run{Args: s.Args, Env: s.Env, Dir: path.Dir(s.File.Path)},
+			Run: &ship.Run{Args: s.Args, Env: s.Env, Dir: cmp.Or(s.Dir, path.Dir(s.File.Path))},
 		})
 		if _, ok := b.tree.Get(s.File.Path); ok {
 			continue
@@ -294,11 +303,14 @@ func (b *builder) addPackages(ctx context.Context) error {
 	if err := b.tree.Merge(t, false); err != nil {
 		return fmt.Errorf("%s: %w", b.packagesAt(), err)
 	}
-	b.packagesKey, b.required, b.scripts, b.finish = r.Key, r.System, r.Scripts, r.Finish
+	b.packagesKey, b.required, b.scripts, b.tools, b.finish = r.Key, r.System, r.Scripts, r.Tools, r.Finish
 	b.addInstalled(r.Packages)
 	b.report.PrunedFiles, b.report.PrunedBytes = b.report.PrunedFiles+r.PrunedFiles, b.report.PrunedBytes+r.PrunedBytes
 	for _, n := range r.Notes {
-		if !n.Known {
+		switch {
+		case n.Guest:
+			b.note("%s", n)
+		case !n.Known:
 			b.note("not done: %s", n)
 		}
 	}

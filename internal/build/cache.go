@@ -24,7 +24,7 @@ import (
 
 const (
 	// manifestVersion is counted up when the same ship makes another image.
-	manifestVersion = 8
+	manifestVersion = 9
 	// tick is the coarsest step of a file system's times that is reckoned
 	// with. A file that changed so short a time ago may change again
 	// without a new time.

@@ -50,6 +50,9 @@ type Report struct {
 	// Scripts are to be run in the guest's own system, in this order, once
 	// all files are in place.
 	Scripts []Script `json:"scripts,omitempty"`
+	// Tools are files that are there only while Scripts run, where the tree has
+	// nothing at their paths.
+	Tools tree.Tree `json:"-"`
 	// Finish does what packages do to files that others may bring, and so
 	// comes after those: accounts, and configuration files where there are
 	// none. It may be nil.
@@ -68,6 +71,7 @@ type Script struct {
 	File    tree.Entry `json:"file"`    // where it has to be while it runs
 	Args    []string   `json:"args"`    // argv; Args[0] is File.Path
 	Env     []string   `json:"env,omitempty"`
+	Dir     string     `json:"dir,omitempty"` // where it runs; the folder of File when empty
 }
 
 // A Note is about one place of a package.
@@ -79,6 +83,9 @@ type Note struct {
 	// Known is set for commands that have no meaning before a guest has
 	// booted: starting services, reloading managers, rebuilding caches.
 	Known bool `json:"known,omitempty"`
+	// Guest is set when one of the report's Scripts does what the note is
+	// about, which is so done.
+	Guest bool `json:"guest,omitempty"`
 }
 
 // String returns the note in one line.

@@ -78,6 +78,9 @@ var known = map[string]string{
 	"logger":                   "nobody listens",
 }
 
+// optional are commands that scripts call where they are there only.
+var optional = []string{"aa-enabled", "aa-status", "apparmor_parser", "systemd-tmpfiles"}
+
 // irrelevant reports whether a command without a native version changes
 // nothing that matters.
 func irrelevant(args []string) bool {

@@ -237,9 +237,12 @@ func doWhich(c *call) (int, error) {
 	return status, nil
 }
 
+// programDirs are where programs are, in a merged /usr.
+var programDirs = []string{"/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin"}
+
 // lookPath returns where the tree has the program n, or "".
 func (s *script) lookPath(n string) string {
-	dirs := []string{"/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin"}
+	dirs := programDirs
 	if strings.Contains(n, "/") {
 		dirs = []string{path.Dir(path.Join("/", n))}
 	}

@@ -1,7 +1,7 @@
 package debian
 
 import (
-	"errors"
+	"context"
 	"fmt"
 	"path"
 	"slices"
@@ -36,7 +36,7 @@ func (s *script) problem(line int, text string) {
 func (s *script) need(name string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !strings.HasPrefix(name, "-") && len(s.needs) < maxNotes && !slices.Contains(s.needs, name) {
+	if !strings.HasPrefix(name, "-") && !slices.Contains(optional, name) && len(s.needs) < maxNotes && !slices.Contains(s.needs, name) {
 		s.needs = append(s.needs, name)
 	}
 }
@@ -45,11 +45,16 @@ func (s *script) need(name string) {
 const scriptDir = "/var/lib/dpkg/info"
 
 // leave hands on the scripts that are not recognised: to the guest's own shell,
-// in the order in which dpkg would run them, where the tree has what they
-// need. Each is named.
-func (in *installer) leave() error {
+// in the order in which dpkg would run them, where the tree and the tools that
+// are added to it have what they need. asked are the packages that the tree is
+// for. Each script is named.
+func (in *installer) leave(ctx context.Context, asked []string) error {
+	all, err := in.withTools(ctx, asked)
+	if err != nil {
+		return err
+	}
 	for _, l := range in.later {
-		missing, err := l.missing()
+		missing, err := l.missing(all)
 		if err != nil {
 			return err
 		}
@@ -60,7 +65,7 @@ func (in *installer) leave() error {
 			continue
 		}
 		n.Text += ": the script runs in the build VM"
-		n.Known = true
+		n.Known, n.Guest = true, true
 		in.report.Notes = append(in.report.Notes, n)
 		in.report.Scripts = append(in.report.Scripts, l.toRun())
 	}
@@ -84,23 +89,21 @@ func (l later) toRun() source.Script {
 		File:    tree.NewFile(p, 0o755, []byte(l.pkg.files.Control[l.name]), l.to.s.time(), l.script.why()),
 		Args:    append([]string{p}, l.args...),
 		Env:     l.environment(),
+		Dir:     "/",
 	}
 }
 
-// missing returns what the script needs and the tree lacks, sorted: its
-// interpreter, the programs that it called as far as it was followed, and their
+// missing returns what the script needs and t lacks, sorted: its interpreter,
+// the programs that it called as far as it was followed, and their
 // interpreters.
-func (l later) missing() ([]string, error) {
+func (l later) missing(t *tree.Tree) ([]string, error) {
 	interpreter := tree.ScriptInterpreter([]byte(l.pkg.files.Control[l.name]))
 	var all []string
 	for _, name := range append([]string{interpreter}, l.needs...) {
-		e, err := l.find(name)
-		if errors.Is(err, errNoProgram) {
+		e, ok := findProgram(t, name)
+		if !ok {
 			all = append(all, name)
 			continue
-		}
-		if err != nil {
-			return nil, err
 		}
 		interpreter, err := e.Interpreter()
 		if err != nil {
@@ -109,7 +112,7 @@ func (l later) missing() ([]string, error) {
 		if interpreter == "" {
 			continue
 		}
-		if _, err := l.find(interpreter); err != nil {
+		if _, ok := findProgram(t, interpreter); !ok {
 			all = append(all, interpreter)
 		}
 	}
@@ -117,17 +120,18 @@ func (l later) missing() ([]string, error) {
 	return slices.Compact(all), nil
 }
 
-var errNoProgram = errors.New("no such program")
-
-// find returns the file that a script means by a program's name or path.
-func (s *script) find(name string) (tree.Entry, error) {
-	p := name
-	if !strings.Contains(name, "/") {
-		p = s.lookPath(name)
+// findProgram returns the file that a script means by a program's name or
+// path.
+func findProgram(t *tree.Tree, name string) (tree.Entry, bool) {
+	dirs := programDirs
+	if strings.Contains(name, "/") {
+		dirs = []string{path.Dir(path.Join("/", name))}
 	}
-	e, err := s.to.tree.Lookup(path.Join("/", p))
-	if p == "" || notExist(err) || err == nil && e.Type != tree.File {
-		return e, errNoProgram
+	for _, d := range dirs {
+		e, err := t.Lookup(path.Join(d, path.Base(name)))
+		if err == nil && e.Type == tree.File {
+			return e, true
+		}
 	}
-	return e, err
+	return tree.Entry{}, false
 }

@@ -17,6 +17,7 @@ var shell = []file{
 	{name: "./usr/bin/frob", body: "\x7fELF"},
 	{name: "./usr/sbin/odd", body: "#!/usr/bin/odd-shell\n"},
 	{name: "./usr/share/debconf/confmodule", body: "db_get() { :; }\n", mode: 0o644},
+	{name: "./usr/share/debconf/frontend", body: "\x7fELF"},
 }
 
 // TestUnrecognised has scripts with something that has no native version. What
@@ -107,7 +108,7 @@ func TestUnrecognised(t *testing.T) {
 			if diff := cmp.Diff(want.All(), got.All(), withoutHost); diff != "" {
 				t.Errorf("the script left something behind:\n%s", diff)
 			}
-			if diff := cmp.Diff([]source.Note{{Known: tt.guest}}, bare(r.Notes)); diff != "" {
+			if diff := cmp.Diff([]source.Note{{Known: tt.guest, Guest: tt.guest}}, bare(r.Notes)); diff != "" {
 				t.Errorf("notes:\n%s", diff)
 			}
 			if len(r.Notes) > 0 && r.Notes[0].String() != tt.note {
@@ -129,11 +130,11 @@ func TestUnrecognised(t *testing.T) {
 // withoutHost leaves out where bytes are: each tree is of another folder.
 var withoutHost = cmp.FilterPath(func(p cmp.Path) bool { return strings.HasSuffix(p.String(), "Content") }, cmp.Ignore())
 
-// bare returns notes with nothing but Known.
+// bare returns notes with nothing but whether what they are about is done.
 func bare(notes []source.Note) []source.Note {
 	var all []source.Note
 	for _, n := range notes {
-		all = append(all, source.Note{Known: n.Known})
+		all = append(all, source.Note{Known: n.Known, Guest: n.Guest})
 	}
 	return all
 }

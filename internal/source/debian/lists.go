@@ -121,7 +121,7 @@ func (s *Source) Key() string {
 }
 
 // treeVersion is counted up when the same packages make another tree.
-const treeVersion = 4
+const treeVersion = 5
 
 func (s *Source) listsKey() string {
 	lists, err := os.ReadDir(filepath.Join(s.Dir, "apt-"+s.arch(), "lists"))

@@ -38,6 +38,7 @@ func (s *script) open(ctx context.Context, p string, flag int, perm os.FileMode)
 	}
 	if text, ok := stubs[p]; ok && flag&(os.O_WRONLY|os.O_RDWR) == 0 {
 		s.need(p)
+		s.need("/usr/share/debconf/frontend") // which it starts
 		return readFile{strings.NewReader(text)}, nil
 	}
 	s.mu.Lock()

@@ -40,6 +40,9 @@ func (s *Source) install(ctx context.Context, pkgs []source.Package, asked []str
 	if err := in.install(ctx); err != nil {
 		return tree.Tree{}, source.Report{}, err
 	}
+	if err := in.leave(ctx, asked); err != nil {
+		return tree.Tree{}, source.Report{}, err
+	}
 	return in.tree, in.report, nil
 }
 
@@ -83,7 +86,7 @@ func (in *installer) install(ctx context.Context) error {
 	}
 	in.prune()
 	in.tree.MakeParents(in.s.time())
-	return in.leave()
+	return nil
 }
 
 // essentialFirst moves the packages that others use without saying so, such
