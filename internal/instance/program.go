@@ -52,13 +52,16 @@ const unused = 30 * 24 * time.Hour
 // another archive.
 const initramfsVersion = "1"
 
+// initramfsPrefix begins the names of the archives.
+const initramfsPrefix = "linux-"
+
 // linuxInitramfs returns the initramfs that brings the agent and the kernel's
 // modules into a Linux guest, made once for each pair of them.
 func linuxInitramfs(o Options, p agent.Program) (string, error) {
 	dir := filepath.Join(o.Home, "cache/initramfs")
 	made := append([]string{initramfsVersion, p.Digest}, o.Kernel.Modules...)
 	sum := sha256.Sum256([]byte(strings.Join(made, "\n")))
-	path := filepath.Join(dir, hex.EncodeToString(sum[:16])+".cpio")
+	path := filepath.Join(dir, initramfsPrefix+hex.EncodeToString(sum[:16])+".cpio")
 	if _, err := os.Stat(path); err == nil {
 		return path, nil
 	}
@@ -69,7 +72,7 @@ func linuxInitramfs(o Options, p agent.Program) (string, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", fmt.Errorf("keep the initramfs: %w", err)
 	}
-	if err := atomicfile.Sweep(dir, "", unused); err != nil {
+	if err := atomicfile.Sweep(dir, initramfsPrefix, unused); err != nil {
 		o.Logger.Info("remove old initramfs files", "error", err)
 	}
 	return path, atomicfile.Write(path, 0o644, func(w io.Writer) error {
