@@ -76,11 +76,13 @@ QEMU starts directly. It needs no root and no NetBSD host.`,
 		Example: `  fakecracker run -p 8080:80 --guest linux examples/nginx
   fakecracker kernel ls
   fakecracker doctor`,
-		SilenceErrors:     true,
-		SilenceUsage:      true,
-		Args:              verbOnly,
-		PersistentPreRunE: func(*cobra.Command, []string) error { return a.checkSourceDate() },
-		RunE:              showHelp,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          verbOnly,
+		PersistentPreRunE: func(c *cobra.Command, _ []string) error {
+			return errors.Join(a.checkSourceDate(), a.takeServers(c))
+		},
+		RunE: showHelp,
 	}
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usagef("%v; see %s --help", err, c.CommandPath())

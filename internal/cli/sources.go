@@ -40,8 +40,8 @@ type sourceFlags struct {
 
 func (f *sourceFlags) declare(c *cobra.Command) {
 	fl := c.Flags()
-	fl.StringVar(&f.mirror, "mirror", "", "`ADDRESS` or folder of a NetBSD mirror (NetBSD-10.1/… is in it), for sets and kernels")
-	fl.StringVar(&f.pkgsrc, "pkgsrc", "", "`ADDRESS` or folder of pkgsrc's binary packages (i386/10.1/All is in it)")
+	fl.StringVar(&f.mirror, "mirror", "", serverUsage("mirror", "`ADDRESS` or folder of a NetBSD mirror (NetBSD-10.1/… is in it), for sets and kernels"))
+	fl.StringVar(&f.pkgsrc, "pkgsrc", "", serverUsage("pkgsrc", "`ADDRESS` or folder of pkgsrc's binary packages (i386/10.1/All is in it)"))
 	fl.StringVar(&f.keyring, "pkgsrc-keyring", "", "`FILE` of OpenPGP keys, by one of which all of pkgsrc's packages have to be signed")
 	fl.BoolVar(&f.unverified, "allow-unverified", false, "take pkgsrc's packages by plain HTTP though nothing tells whether they are what was published")
 	fl.StringVar(&f.sysroot, "sysroot", "", "take system files from this `FOLDER` of the host, as sailor does, not from a release's sets")
@@ -54,7 +54,7 @@ type archiveFlags struct{ repo.Source }
 
 func (f *archiveFlags) declare(c *cobra.Command) {
 	fl := c.Flags()
-	fl.StringVar(&f.Base, "debian", "", "`ADDRESS` or folder of a Debian archive (dists and pool are in it), in place of the host's apt sources")
+	fl.StringVar(&f.Base, "debian", "", serverUsage("debian", "`ADDRESS` or folder of a Debian archive (dists and pool are in it), in place of the host's apt sources"))
 	fl.Var((*suites)(&f.Suites), "debian-suite", "`SUITE` of the archive, or several: bookworm,bookworm-security (default stable); bookworm:main+contrib for more than main")
 	fl.StringVar(&f.Keyring, "debian-keyring", "", "`FILE` of the keys that the archive has to be signed with (default: Debian's, where this host has them)")
 }
