@@ -60,9 +60,13 @@ type Free struct {
 	Percent int // of the files' sizes
 }
 
+// DefaultFree is the least room that a disk has of which nothing else is said,
+// in bytes.
+const DefaultFree = 64 << 20
+
 func (f Free) orDefault() Free {
 	if f == (Free{}) {
-		return Free{Bytes: 64 << 20, Percent: 25}
+		return Free{Bytes: DefaultFree, Percent: 25}
 	}
 	return f
 }

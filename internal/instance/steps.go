@@ -31,6 +31,9 @@ func (o Options) diskOptions(extra []tree.Entry) disk.Options {
 		NotAfter: o.NotAfter,
 		Progress: o.Progress,
 	}
+	if want := o.Image.Config.DiskSize; want > 0 {
+		d.Free = disk.Free{Bytes: max(want-o.Image.Tree.Size(), disk.DefaultFree)}
+	}
 	if o.Steps != nil {
 		d.Dir = o.Steps.Dir
 		d.Free = disk.Free{Bytes: o.Steps.Free}

@@ -81,3 +81,17 @@ func TestAgentEntries(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// TestDiskSize has an image say how large its root disk is.
+func TestDiskSize(t *testing.T) {
+	var files tree.Tree
+	if err := files.Put(tree.Entry{Path: "/x", Type: tree.File, Size: 100 << 20}); err != nil {
+		t.Fatal(err)
+	}
+	for want, free := range map[int64]int64{0: 0, 1 << 30: 924 << 20, 10 << 20: disk.DefaultFree} {
+		o := Options{Image: image.Image{Tree: files, Config: image.Config{DiskSize: want}}}
+		if got := o.diskOptions(nil).Free.Bytes; got != free {
+			t.Errorf("a disk of %d bytes has %d free, want %d", want, got, free)
+		}
+	}
+}

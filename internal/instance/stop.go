@@ -2,8 +2,10 @@ package instance
 
 import (
 	"context"
+	"strings"
 	"time"
 
+	"github.com/fakecracker/fakecracker/internal/image"
 	"github.com/fakecracker/fakecracker/internal/machine"
 )
 
@@ -81,7 +83,7 @@ func (i *Instance) stopByAgent(ctx context.Context) bool {
 	limit := i.plan.Options.StopTimeout
 	ctx, cancel := context.WithTimeout(ctx, limit+grace)
 	defer cancel()
-	if err := line.Stop(ctx, "", limit); err != nil {
+	if err := line.Stop(ctx, stopSignal(i.plan.Options.Image.Config), limit); err != nil {
 		i.plan.Options.Logger.Info("ask the agent to stop", "instance", i.Name(), "error", err)
 		return false
 	}
@@ -91,6 +93,15 @@ func (i *Instance) stopByAgent(ctx context.Context) bool {
 	<-i.done
 	// A VM that was lost meanwhile is not one that the agent has ended.
 	return i.Wait().End.Clean()
+}
+
+// stopSignal is the signal that the image wants its service to be stopped by,
+// "" for SIGTERM. A number is of another system, perhaps: names are not.
+func stopSignal(c image.Config) string {
+	if !strings.HasPrefix(c.StopSignal, "SIG") {
+		return ""
+	}
+	return c.StopSignal
 }
 
 // stopByACPI presses the power button, if the kernel has one.

@@ -126,7 +126,6 @@ func TestConfNotes(t *testing.T) {
 		{"debug", "shipname=x\ndebug=echo\n", []string{":2: debug: has no effect here"}},
 		{"volumes", "shipname=x\nvolumes=/data\n", []string{":2: volumes: a folder of the root: what is written there is gone with the VM"}},
 		{"a health check", "shipname=x\nhealthcheck=true\n", []string{":2: healthcheck: kept with the image: a guest is ready when its ports answer"}},
-		{"a signal", "shipname=x\nstopsignal=HUP\n", []string{":2: stopsignal: kept with the image: a service is stopped by SIGTERM"}},
 		{"hooks", "shipname=x\nrun_at_start=a\nrun_at_stop=b\nrun_at_status=c\nrun_at_destroy=d\nrun_at_build=e\n", []string{
 			":2: run_at_start: kept with the image: nothing runs it", ":3: run_at_stop: ", ":4: run_at_status: ", ":5: run_at_destroy: ",
 		}},

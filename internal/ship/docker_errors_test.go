@@ -147,11 +147,9 @@ func TestDockerNotes(t *testing.T) {
 			":2: HEALTHCHECK --start-interval=1s is not kept", ":2: HEALTHCHECK is kept with the image: a guest is ready when its ports answer",
 		}},
 		{"no health check", "Dockerfile", "FROM scratch\nHEALTHCHECK NONE\nSTOPSIGNAL 15\n", nil},
-		{"a signal", "Dockerfile", "FROM scratch\nSTOPSIGNAL QUIT\n", []string{":2: STOPSIGNAL is kept with the image: a service is stopped by SIGTERM"}},
 		{"a volume", "Dockerfile", "FROM scratch\nVOLUME [\"/a\", \"/b\"]\n", []string{
 			":2: VOLUME /a: a folder of the root: what is written there is gone with the VM", ":2: VOLUME /b: ",
 		}},
-		{"a size", "SMOLerfile", "FROM base\nLABEL imgsize=64\n", []string{":2: LABEL imgsize is kept with the image: its root disk is sized"}},
 		{"a read-only root", "SMOLerfile", "FROM base\nLABEL smolbsd.mountro=y\n", []string{":2: LABEL mountro is kept with the image: its root is mounted writable"}},
 		{"a writable root", "SMOLerfile", "FROM base\nLABEL mountro=n\n", nil},
 		{"a set that could be an image", "Dockerfile", "FROM scratch\nFROM base\n", []string{":2: FROM base is NetBSD's set of that name: write base:latest for an image"}},

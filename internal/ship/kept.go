@@ -14,9 +14,7 @@ import (
 const (
 	keptVolume = "a folder of the root: what is written there is gone with the VM"
 	keptHealth = "kept with the image: a guest is ready when its ports answer"
-	keptSignal = "kept with the image: a service is stopped by SIGTERM"
 	keptHooks  = "kept with the image: nothing runs it in the guest"
-	keptSize   = "kept with the image: its root disk is sized by its files"
 	keptAccess = "kept with the image: its root is mounted writable"
 )
 
@@ -24,10 +22,6 @@ const (
 func isChecked(h *image.Health) bool {
 	return h != nil && len(h.Test) > 0 && h.Test[0] != "NONE"
 }
-
-// isStopped says whether a service is to be stopped by another signal than
-// any is.
-func isStopped(signal string) bool { return signal != "" && signal != "SIGTERM" }
 
 // noteKept notes the variables that the guest isn't run by.
 func (c *conf) noteKept(s *Ship) {
@@ -42,7 +36,6 @@ func (c *conf) noteKept(s *Ship) {
 		{"debug", c.vars["debug"] != "", "has no effect here: -v tells more of what goes on"},
 		{"volumes", len(s.Config.Volumes) > 0, keptVolume},
 		{"healthcheck", isChecked(s.Config.Health), keptHealth},
-		{"stopsignal", isStopped(s.Config.StopSignal), keptSignal},
 		{"run_at_start", len(s.Hooks.Start) > 0, keptHooks},
 		{"run_at_stop", len(s.Hooks.Stop) > 0, keptHooks},
 		{"run_at_status", len(s.Hooks.Status) > 0, keptHooks},

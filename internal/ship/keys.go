@@ -148,9 +148,7 @@ func (e *evaluator) smolKey(name, value string) error {
 		}
 		e.keys[name] = value
 	case "imgsize":
-		if e.cfg.DiskSize, err = megabytes(value); e.cfg.DiskSize > 0 {
-			e.note("LABEL imgsize is " + keptSize)
-		}
+		e.cfg.DiskSize, err = megabytes(value)
 	case "mem":
 		e.cfg.Memory, err = megabytes(value)
 	case "publish":

@@ -173,9 +173,7 @@ func (e *evaluator) stopSignal(word string) error {
 	if err != nil {
 		return err
 	}
-	if e.cfg.StopSignal, err = signalName(name, e.guest.OS); isStopped(e.cfg.StopSignal) {
-		e.note("STOPSIGNAL is " + keptSignal)
-	}
+	e.cfg.StopSignal, err = signalName(name, e.guest.OS)
 	return err
 }
 
