@@ -114,7 +114,11 @@ func TestSkopeoReadsWhatIsSaved(t *testing.T) {
 		if err := os.WriteFile(at, save(t, s, store.SaveOptions{Compression: c}, "web:1", "team/web:2"), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		for _, ref := range []string{"oci-archive:" + at + ":1", "docker-archive:" + at + ":web:1"} {
+		refs := []string{"docker-archive:" + at + ":web:1"}
+		if os.Getuid() == 0 { // it unpacks the other with its owners
+			refs = append(refs, "oci-archive:"+at+":1")
+		}
+		for _, ref := range refs {
 			var config struct {
 				RootFS struct {
 					DiffIDs []string `json:"diff_ids"`
