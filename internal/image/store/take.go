@@ -89,10 +89,14 @@ func (s *Store) take(ctx context.Context, p parcel, o TakeOptions) (_ Info, err 
 // not see of it: better now than at its start.
 func (st *staging) checkMerge(ids []string, set settings, note func(string)) error {
 	var layers []Layer
+	entries := 0
 	for _, id := range ids {
 		l, err := readLayerAt(st.path(id), id)
 		if err != nil {
 			return err
+		}
+		if entries += len(l.Entries); entries > maxEntries {
+			return fmt.Errorf("its layers have more than %d files", maxEntries)
 		}
 		layers = append(layers, l)
 	}

@@ -33,6 +33,11 @@ const (
 	neverTaken  = 64 << 30 // bytes
 )
 
+// maxEntries is how many files the layers of an image from elsewhere may have,
+// one and all: a million take some 2 GiB of memory, and the largest images that
+// are known have a third of that.
+const maxEntries = 1 << 20
+
 func (b blob) limit() int64 {
 	if b.size < 0 || b.size > (neverTaken-alwaysTaken)/inflation {
 		return neverTaken
@@ -124,7 +129,7 @@ func (u *unpacker) read(ctx context.Context, r io.Reader, b blob, want string) e
 	}
 	defer plain.Close() // frees memory; was only read
 	inner := newSummed(plain)
-	if err := archive.ReadTar(ctx, inner, archive.Limits{Bytes: b.limit()}, u.add); err != nil {
+	if err := archive.ReadTar(ctx, inner, archive.Limits{Bytes: b.limit(), Entries: maxEntries}, u.add); err != nil {
 		return err
 	}
 	// What is behind the archive's end counts for the digests.
