@@ -117,13 +117,6 @@ func killAt(t *testing.T, from *store.Store, r request, n int, want []string) {
 	}
 }
 
-// whole fails unless all of an image is there: Save checks each byte of it.
-func whole(t *testing.T, s *store.Store, ref string) {
-	t.Helper()
-	save(t, s, store.SaveOptions{}, ref)
-	open(t, s, ref)
-}
-
 // pruned lists all that is in a store after Prune.
 func pruned(t *testing.T, s *store.Store) []string {
 	t.Helper()

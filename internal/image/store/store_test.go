@@ -96,6 +96,13 @@ func open(t *testing.T, s *store.Store, ref string) image.Image {
 	return img
 }
 
+// whole fails unless all of an image is there: Save checks each byte of it.
+func whole(t *testing.T, s *store.Store, ref string) {
+	t.Helper()
+	save(t, s, store.SaveOptions{}, ref)
+	open(t, s, ref)
+}
+
 // paths lists a tree as "path" lines, files with their bytes.
 func paths(t *testing.T, tr tree.Tree) []string {
 	t.Helper()
