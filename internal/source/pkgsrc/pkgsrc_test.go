@@ -137,7 +137,7 @@ func TestReport(t *testing.T) {
 		Notes:  []source.Note{{Package: "nginx 1.26.2nb1", Script: "+CONTENTS", Line: 15, Text: "install-info /usr/pkg/info/nginx.info"}},
 		System: []source.Requirement{{Path: "/usr/lib/libc.so.12", Package: "pcre2-10.42"}, {Path: "/usr/lib/libz.so.1", Package: "nginx-1.26.2nb1"}},
 	}
-	if diff := cmp.Diff(want, r); diff != "" {
+	if diff := cmp.Diff(want, r, cmp.Comparer(func(a, b tree.Tree) bool { return a.Len() == b.Len() })); diff != "" {
 		t.Error(diff)
 	}
 }
