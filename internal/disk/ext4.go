@@ -98,7 +98,12 @@ func (p *plan) writeTarEntry(ctx context.Context, t *tar.Writer, e tree.Entry) e
 		Typeflag: typ, Name: "." + e.Path, Linkname: e.Link, Size: e.Size,
 		Mode: int64(e.Mode & 0o7777), Uid: int(e.UID), Gid: int(e.GID),
 		ModTime: e.ModTime, AccessTime: e.ModTime, ChangeTime: e.ModTime,
-		Devmajor: int64(e.Major), Devminor: int64(e.Minor), Format: tar.FormatPAX,
+		Devmajor: int64(e.Major), Devminor: int64(e.Minor), Format: tar.FormatPAX, PAXRecords: make(map[string]string),
+	}
+	for name, value := range e.Xattrs {
+		if tree.LinuxXattr(name) { // image.Unkept tells of the others
+			h.PAXRecords["SCHILY.xattr."+name] = string(value)
+		}
 	}
 	if e.Type == tree.Dir {
 		h.Name = strings.TrimSuffix(h.Name, "/") + "/"

@@ -130,3 +130,20 @@ func TestExt4Socket(t *testing.T) {
 		t.Errorf("error %v; want one about /run/x", err)
 	}
 }
+
+// TestExt4Attributes has a file's capabilities on the disk.
+func TestExt4Attributes(t *testing.T) {
+	img := testImage(t, "linux")
+	e := data(t, "/usr/bin/ping", 0o755, []byte("ping"))
+	capability := []byte("\x01\x00\x00\x02\x00\x20\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00")
+	e.Xattrs = map[string][]byte{"security.capability": capability, "user.note": []byte("hello")}
+	put(t, &img, e)
+	d := derived(t, img, Options{Dir: t.TempDir()})
+	e2(t, "e2fsck", "-fn", d.Path)
+	out := e2(t, "debugfs", "-R", "ea_list /usr/bin/ping", d.Path)
+	for _, want := range []string{"security.capability (20)", `user.note (5) = "hello"`} {
+		if !strings.Contains(out, want) {
+			t.Errorf("no %s in:\n%s", want, out)
+		}
+	}
+}

@@ -75,7 +75,7 @@ func writeEntries(h hash.Hash, entries []tree.Entry) error {
 }
 
 func appendEntry(b []byte, e tree.Entry) []byte {
-	for _, s := range [...]string{e.Path, string(e.Type), e.Link, e.Digest} {
+	for _, s := range [...]string{e.Path, string(e.Type), e.Link, e.Digest + string(tree.AppendXattrs(nil, e.Xattrs))} {
 		b = binary.AppendUvarint(b, uint64(len(s)))
 		b = append(b, s...)
 	}
