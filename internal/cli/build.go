@@ -210,7 +210,7 @@ func (f *shipFlags) run(ctx context.Context, a *app, path string) error {
 	o.Network, o.StepMemory, o.StepLimit, o.Fresh = f.network, r.memory, f.limit, f.noCache
 	if out.kind == "image" {
 		o.Keep = f.keeper(r, s, o.Kernel)
-		o.Stored = func(id string) bool { return r.baseID(ctx, id, image.Guest{}) != "" }
+		o.Stored = func(id string) bool { return r.imageStore().Exists(ctx, id) }
 	}
 	l.hold(&o)
 	img, report, err := r.build(ctx, s, o)

@@ -36,12 +36,15 @@ func (a *app) load(ctx context.Context, from string, f takeFlags) error {
 	if err != nil {
 		return err
 	}
-	b := newBar(&status{w: a.err, quiet: f.quiet}, "load "+from)
+	st := &status{w: a.err, quiet: f.quiet}
+	b := newBar(st, "load "+from)
 	defer b.finish()
 	o, err := f.options(b)
 	if err != nil {
 		return err
 	}
+	var notes takeNotes
+	o.Note = notes.add
 	var all []store.Info
 	if from == "-" {
 		all, err = s.LoadFrom(ctx, a.in, o)
@@ -52,5 +55,6 @@ func (a *app) load(ctx context.Context, from string, f takeFlags) error {
 		return err
 	}
 	b.finish()
+	notes.print(st, from)
 	return a.printTaken(all, f)
 }

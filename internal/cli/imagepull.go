@@ -60,18 +60,34 @@ func (a *app) pull(ctx context.Context, name string, f takeFlags) error {
 	if err != nil {
 		return err
 	}
-	b := newBar(&status{w: a.err, quiet: f.quiet}, "pull "+name)
+	st := &status{w: a.err, quiet: f.quiet}
+	b := newBar(st, "pull "+name)
 	defer b.finish()
 	o, err := f.options(b)
 	if err != nil {
 		return err
 	}
+	var notes takeNotes
+	o.Note = notes.add
 	info, err := s.Pull(ctx, name, o)
 	if err != nil {
 		return err
 	}
 	b.finish()
+	notes.print(st, name)
 	return a.printTaken([]store.Info{info}, f)
+}
+
+// takeNotes are what of an image has no effect in a guest, to be printed once
+// the bar is gone.
+type takeNotes []string
+
+func (n *takeNotes) add(text string) { *n = append(*n, text) }
+
+func (n *takeNotes) print(st *status, name string) {
+	for _, text := range *n {
+		st.line("note", "%s: %s", name, text)
+	}
 }
 
 // printTaken says what was put into the store.

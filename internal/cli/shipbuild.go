@@ -109,7 +109,11 @@ func (r *runner) findOrPull(ctx context.Context, ref string, g image.Guest) (sto
 	r.status.line("pull", "%s", ref)
 	b := newBar(r.status, "pull "+ref)
 	defer b.finish()
-	return r.imageStore().Pull(ctx, ref, store.TakeOptions{Guest: g, Progress: b.set})
+	var notes takeNotes
+	info, err = r.imageStore().Pull(ctx, ref, store.TakeOptions{Guest: g, Progress: b.set, Note: notes.add})
+	b.finish()
+	notes.print(r.status, ref)
+	return info, err
 }
 
 // guestOfBase is the guest of the image that a Dockerfile builds on, where
