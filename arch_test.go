@@ -64,7 +64,7 @@ var rooms = map[string][]string{
 		"internal/accounts", "internal/archive", "internal/atomicfile", "internal/fetch", "internal/pack", "internal/source", "internal/spelling", "internal/tree",
 		"internal/source/debian/repo",
 	},
-	"internal/source/debian/repo":          {"internal/archive", "internal/atomicfile", "internal/fetch", "internal/source", "internal/spelling"},
+	"internal/source/debian/repo":          {"internal/archive", "internal/atomicfile", "internal/fetch", "internal/source", "internal/spelling", "internal/tree"},
 	"internal/source/debian/repo/repotest": {},
 	"internal/source/hostdir":              {"internal/source", "internal/tree"},
 	"internal/source/netbsd":               {"internal/archive", "internal/atomicfile", "internal/fetch", "internal/pack", "internal/source", "internal/spelling", "internal/tree"},
@@ -101,7 +101,7 @@ var rooms = map[string][]string{
 // modules are the modules that the product and its tests may use directly.
 var modules = []string{
 	"github.com/Microsoft/hcsshim",           // ext4 images (tar2ext4)
-	"github.com/ProtonMail/go-crypto",        // OpenPGP signatures of Debian archives
+	"github.com/ProtonMail/go-crypto",        // OpenPGP signatures of Debian archives and pkgsrc packages
 	"github.com/google/go-cmp",               // tests
 	"github.com/google/go-containerregistry", // OCI images and registries
 	"github.com/klauspost/compress",          // gzip, zstd

@@ -138,7 +138,7 @@ func (m *merger) changed(f wire.File) (tree.Entry, error) {
 		had, ok = m.origin(f)
 	}
 	if ok && had.Size == f.Size {
-		digest, _, err := tree.DigestOf(ctxReader{m.ctx, r})
+		digest, _, err := tree.DigestOf(tree.Interruptible(m.ctx, r))
 		if err != nil {
 			return e, fmt.Errorf("%s: %w", f.Path, err)
 		}
@@ -151,7 +151,7 @@ func (m *merger) changed(f wire.File) (tree.Entry, error) {
 		return e, err
 	}
 	m.packed++
-	return m.pack.Add(e, ctxReader{m.ctx, r})
+	return m.pack.Add(e, tree.Interruptible(m.ctx, r))
 }
 
 // putFile adds e under its names: the first is the file, the others are links
@@ -224,17 +224,4 @@ func (m *merger) keepNodes() error {
 // asks.
 func hasNodes(t *tree.Tree) bool {
 	return slices.ContainsFunc(t.Below("/dev"), func(e tree.Entry) bool { return e.Type != tree.Dir })
-}
-
-// A ctxReader ends with its context.
-type ctxReader struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-func (r ctxReader) Read(b []byte) (int, error) {
-	if err := r.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return r.r.Read(b)
 }

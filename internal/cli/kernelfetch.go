@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fakecracker/fakecracker/internal/kernel"
+	"github.com/fakecracker/fakecracker/internal/source"
 	"github.com/fakecracker/fakecracker/internal/source/debian"
 )
 
@@ -103,8 +104,7 @@ func (a *app) debian(home string, f packageFlags, st *status) *debian.Source {
 		Offline:  f.offline,
 		Refresh:  f.refresh,
 		Time:     a.sourceDate(),
-		Logger:   a.logger(),
-		Progress: func(text string) { st.pass("packages", text) },
+		Observer: source.Observer{Logger: a.logger(), Progress: func(text string) { st.pass("packages", text) }},
 	}
 }
 

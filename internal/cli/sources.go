@@ -118,8 +118,7 @@ func (s *sources) catalog(ctx context.Context, g image.Guest, sets []string) (tr
 		Release: s.release, Arch: g.Arch,
 		Dir:      filepath.Join(s.home, "cache/sets"),
 		Client:   s.client("downloads", "use another --mirror, or --sysroot"),
-		Logger:   s.logger(),
-		Progress: s.progress("sets"),
+		Observer: source.Observer{Logger: s.logger(), Progress: s.progress("sets")},
 	}
 	if m := s.flags.mirror; m != "" {
 		src.Mirrors, src.Daily = []string{m}, []string{m, strings.TrimSuffix(m, "/NetBSD") + "/NetBSD-daily"}
@@ -158,8 +157,7 @@ func (s *sources) packages(g image.Guest) build.PackageSource {
 		Offline:  s.flags.packages.offline,
 		Refresh:  s.flags.packages.refresh,
 		Time:     s.sourceDate(),
-		Logger:   s.logger(),
-		Progress: s.progress("packages"),
+		Observer: source.Observer{Logger: s.logger(), Progress: s.progress("packages")},
 	}}
 }
 

@@ -18,7 +18,7 @@ func (p *plan) copyContent(ctx context.Context, w io.Writer, e tree.Entry) error
 		return fmt.Errorf("%w (build the image again)", err)
 	}
 	h := sha256.New()
-	_, err = io.Copy(io.MultiWriter(w, h), &meter{r: ctxReader{ctx, r}, p: p})
+	_, err = io.Copy(io.MultiWriter(w, h), &meter{r: tree.Interruptible(ctx, r), p: p})
 	if err := errors.Join(err, r.Close()); err != nil {
 		return fmt.Errorf("copy %s: %w", e.Path, err)
 	}

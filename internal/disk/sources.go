@@ -45,7 +45,7 @@ func (s *sources) open(e tree.Entry) (io.ReadCloser, error) {
 
 func (s *sources) verify(r io.ReaderAt, e tree.Entry) error {
 	h := sha256.New()
-	if _, err := io.Copy(h, ctxReader{s.ctx, io.NewSectionReader(r, 0, e.Size)}); err != nil {
+	if _, err := io.Copy(h, tree.Interruptible(s.ctx, io.NewSectionReader(r, 0, e.Size))); err != nil {
 		return err
 	}
 	return checkDigest(e, h.Sum(nil))
@@ -95,17 +95,4 @@ func (s *sources) unchanged() error {
 		}
 	}
 	return nil
-}
-
-// A ctxReader ends with its context.
-type ctxReader struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-func (r ctxReader) Read(b []byte) (int, error) {
-	if err := r.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return r.r.Read(b)
 }

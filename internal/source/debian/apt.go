@@ -220,7 +220,7 @@ func (a *apt) run(ctx context.Context, program, dir string, line func(string), a
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	a.s.log().Debug(program, "args", args, "stderr", stderr.String(), "err", err)
+	a.s.Log().Debug(program, "args", args, "stderr", stderr.String(), "err", err)
 	return aptError(stderr.String(), err)
 }
 

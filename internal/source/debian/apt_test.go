@@ -196,7 +196,7 @@ func TestArchive(t *testing.T) {
 	if testing.Short() {
 		t.Skip("downloads 10 MB")
 	}
-	s := &Source{Dir: t.TempDir(), Progress: func(text string) { t.Log(text) }}
+	s := &Source{Dir: t.TempDir(), Observer: source.Observer{Progress: func(text string) { t.Log(text) }}}
 	pkgs, err := s.Resolve(t.Context(), append(slices.Clone(essentials), "nginx"))
 	if err != nil && strings.Contains(err.Error(), "get package lists") {
 		t.Skipf("the host's apt sources can't be reached: %v", err)

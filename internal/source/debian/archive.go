@@ -26,7 +26,7 @@ func (s *Source) archive() *repo.Source {
 	r := *s.Archive
 	r.Dir = filepath.Join(s.Dir, "archive")
 	r.Arch, r.Offline, r.Refresh = s.arch(), s.Offline, s.Refresh
-	r.Logger, r.Progress = s.Logger, s.Progress
+	r.Observer = s.Observer
 	return &r
 }
 
@@ -49,7 +49,7 @@ func (s *Source) resolveArchive(ctx context.Context, names []string) ([]source.P
 		return nil, "", err
 	}
 	given := givenTools(names)
-	s.progress("resolve " + strings.Join(names, " "))
+	s.Say("resolve " + strings.Join(names, " "))
 	pkgs, err := x.Resolve(names, given)
 	if errors.Is(err, repo.ErrNotFound) && !fresh && !s.Offline {
 		if x, _, err = r.Open(ctx, true); err != nil {
@@ -103,12 +103,12 @@ func (s *Source) fetchArchive(ctx context.Context, pkgs []source.Package) (err e
 	if len(missing) == 0 {
 		return nil
 	}
-	s.progress(fmt.Sprintf("download %d packages, %.1f MB", len(missing), float64(size)/1e6))
+	s.Say(fmt.Sprintf("download %d packages, %.1f MB", len(missing), float64(size)/1e6))
 	client := s.archiveClient()
 	var tasks []func(context.Context) error
 	for _, p := range missing {
 		tasks = append(tasks, func(ctx context.Context) error {
-			s.progress("download " + p.String())
+			s.Say("download " + p.String())
 			err := client.File(ctx, p.URL, p.Digest, func(file string) error { return s.unpackFile(ctx, file, p) })
 			if err != nil {
 				return fmt.Errorf("get package %s: %w", p, err)

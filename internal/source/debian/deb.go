@@ -43,24 +43,24 @@ func (c control) field(name string) string {
 // control.tar and data.tar. Each file of the latter is handed to file with
 // its bytes, in order, as archive.ReadTar has it.
 func readDeb(ctx context.Context, r io.Reader, file func(tree.Entry, io.Reader) error) (control, error) {
-	ar, err := newArReader(r)
+	ar, err := archive.NewArReader(r)
 	if err != nil {
 		return nil, err
 	}
-	name, _, err := ar.next()
+	name, _, err := ar.Next()
 	if err != nil && err != io.EOF {
 		return nil, err
 	}
 	if name != "debian-binary" {
 		return nil, errors.New("it is not a Debian package: debian-binary is not its first member")
 	}
-	version, err := io.ReadAll(io.LimitReader(ar.body, 64))
+	version, err := io.ReadAll(io.LimitReader(ar, 64))
 	if err != nil || !strings.HasPrefix(string(version), "2.") {
 		return nil, fmt.Errorf("it is a Debian package of format %q, not 2", firstLine(string(version)))
 	}
 	var c control
 	for {
-		name, _, err := ar.next()
+		name, _, err := ar.Next()
 		switch {
 		case err == io.EOF:
 			return nil, errors.New("the package has no data.tar")
@@ -68,12 +68,12 @@ func readDeb(ctx context.Context, r io.Reader, file func(tree.Entry, io.Reader) 
 			return nil, err
 		case strings.HasPrefix(name, "_"): // deb(5): to be skipped
 		case strings.HasPrefix(name, "control.tar"):
-			c, err = readControl(ctx, name, ar.body)
+			c, err = readControl(ctx, name, ar)
 			if err != nil {
 				return nil, fmt.Errorf("read %s: %w", name, err)
 			}
 		case strings.HasPrefix(name, "data.tar") && c != nil:
-			if err := eachFile(ctx, name, ar.body, archive.Limits{Bytes: maxData, Entries: maxEntries}, file); err != nil {
+			if err := eachFile(ctx, name, ar, archive.Limits{Bytes: maxData, Entries: maxEntries}, file); err != nil {
 				return nil, fmt.Errorf("read %s: %w", name, err)
 			}
 			return c, nil

@@ -11,7 +11,6 @@ package debian
 
 import (
 	"context"
-	"log/slog"
 	"slices"
 	"time"
 
@@ -36,8 +35,7 @@ type Source struct {
 	Offline bool // use the package lists and packages that are there
 	Refresh bool // get new package lists even when there are recent ones
 
-	Logger   *slog.Logger      // may be nil
-	Progress func(text string) // told what is going on, for people; may be nil
+	source.Observer
 }
 
 // essentials are the packages that every tree gets, since Debian's packages take
@@ -78,17 +76,4 @@ func (s *Source) time() time.Time {
 		return time.Unix(0, 0).UTC()
 	}
 	return s.Time
-}
-
-func (s *Source) progress(text string) {
-	if s.Progress != nil {
-		s.Progress(text)
-	}
-}
-
-func (s *Source) log() *slog.Logger {
-	if s.Logger == nil {
-		return slog.New(slog.DiscardHandler)
-	}
-	return s.Logger
 }

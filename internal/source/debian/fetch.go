@@ -39,7 +39,7 @@ func (s *Source) Fetch(ctx context.Context, pkgs []source.Package) (err error) {
 	if len(missing) == 0 {
 		return nil
 	}
-	s.progress(fmt.Sprintf("download %d packages, %.1f MB", len(missing), float64(size)/1e6))
+	s.Say(fmt.Sprintf("download %d packages, %.1f MB", len(missing), float64(size)/1e6))
 	if err := a.download(ctx, dir, missing); err != nil {
 		// A version that was replaced in the archive is gone from it: the
 		// caller's list is older than the mirror.
@@ -62,7 +62,7 @@ func (a *apt) download(ctx context.Context, dir string, pkgs []source.Package) e
 	return a.get(ctx, dir, func(line string) {
 		if strings.HasPrefix(line, "Get:") {
 			if f := strings.Fields(line); len(f) > 5 {
-				a.s.progress("download " + f[4] + " " + f[6%len(f)])
+				a.s.Say("download " + f[4] + " " + f[6%len(f)])
 			}
 		}
 	}, args...)

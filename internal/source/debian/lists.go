@@ -39,7 +39,7 @@ func (a *apt) refresh(ctx context.Context, mode refreshMode) (bool, error) {
 	if mode == ifStale && !a.s.Refresh && !stamp.IsZero() && time.Since(a.stamp("failed")) < retryAge {
 		return false, nil
 	}
-	a.s.progress("get package lists")
+	a.s.Say("get package lists")
 	err := a.get(ctx, a.dir, func(string) {}, "update", "-q", "-o", "APT::Update::Error-Mode=any")
 	if err == nil {
 		return true, a.setStamp("updated")
@@ -53,8 +53,8 @@ func (a *apt) refresh(ctx context.Context, mode refreshMode) (bool, error) {
 	if !a.hasLists() {
 		return false, fmt.Errorf("get package lists with the sources of /etc/apt: %w (is the network there?)", err)
 	}
-	a.s.log().Warn("package lists are not all new", "err", err)
-	a.s.progress("package lists could not all be had, going on with those at hand: " + err.Error())
+	a.s.Log().Warn("package lists are not all new", "err", err)
+	a.s.Say("package lists could not all be had, going on with those at hand: " + err.Error())
 	if stamp.IsZero() { // the first time, some of several sources: good enough
 		return true, errors.Join(a.setStamp("updated"), a.setStamp("failed"))
 	}

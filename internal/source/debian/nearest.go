@@ -14,7 +14,7 @@ func (a *apt) nearest(ctx context.Context, name string) string {
 	var known []string
 	err := a.run(ctx, "apt-cache", a.dir, func(n string) { known = append(known, n) }, "pkgnames")
 	if err != nil {
-		a.s.log().Debug("no suggestion", "err", err) // which is a courtesy
+		a.s.Log().Debug("no suggestion", "err", err) // which is a courtesy
 		return ""
 	}
 	slices.Sort(known)

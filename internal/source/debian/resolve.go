@@ -61,7 +61,7 @@ func (s *Source) resolve(ctx context.Context, names []string) (_ []source.Packag
 }
 
 func (a *apt) resolve(ctx context.Context, names []string) ([]source.Package, error) {
-	a.s.progress("resolve " + strings.Join(names, " "))
+	a.s.Say("resolve " + strings.Join(names, " "))
 	if err := a.setInstalled(names); err != nil {
 		return nil, fmt.Errorf("resolve packages: %w", err)
 	}

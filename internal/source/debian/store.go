@@ -56,7 +56,7 @@ func (s *Source) loadOne(ctx context.Context, p source.Package) (index, error) {
 		return x, nil
 	}
 	if !errors.Is(err, os.ErrNotExist) {
-		s.log().Warn("unpack again", "package", p.Name, "err", err)
+		s.Log().Warn("unpack again", "package", p.Name, "err", err)
 	}
 	f, err := os.Open(s.deb(p))
 	if errors.Is(err, os.ErrNotExist) {
@@ -78,7 +78,7 @@ func (s *Source) unpackLocked(ctx context.Context, p source.Package, f *os.File)
 	if x, err := readStore(s.unpacked(p)); err == nil {
 		return x, nil
 	}
-	s.progress("unpack " + p.String())
+	s.Say("unpack " + p.String())
 	if err := unpack(ctx, f, s.unpacked(p), p.Digest); err != nil {
 		return index{}, err
 	}
@@ -95,7 +95,7 @@ func unpack(ctx context.Context, deb *os.File, to, digest string) error {
 	h := sha256.New()
 	r := io.TeeReader(deb, h)
 	return pack.Create(to, func(w *pack.Writer) error {
-		c, err := readDeb(ctx, ctxReader{ctx, r}, func(e tree.Entry, body io.Reader) error {
+		c, err := readDeb(ctx, tree.Interruptible(ctx, r), func(e tree.Entry, body io.Reader) error {
 			if e.Type == tree.Symlink {
 				e.Mode = 0o777 // no system looks at another
 			}
@@ -114,17 +114,4 @@ func unpack(ctx context.Context, deb *os.File, to, digest string) error {
 		w.Meta(c)
 		return nil
 	})
-}
-
-// ctxReader ends with ctx.
-type ctxReader struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-func (r ctxReader) Read(p []byte) (int, error) {
-	if err := r.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return r.r.Read(p)
 }

@@ -35,13 +35,13 @@ func (in *installer) withTools(ctx context.Context, asked []string) (*tree.Tree,
 	if !lacking || asked == nil {
 		return &in.tree, nil
 	}
-	in.s.progress("get tools for maintainer scripts")
+	in.s.Say("get tools for maintainer scripts")
 	tools, err := in.fetchTools(ctx, asked)
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
 	if err != nil {
-		in.s.log().Warn("there are no tools for maintainer scripts", "err", err)
+		in.s.Log().Warn("there are no tools for maintainer scripts", "err", err)
 		return &in.tree, nil
 	}
 	in.report.Tools = tools

@@ -182,7 +182,7 @@ func (f *Folder) digest(ctx context.Context, n node, e *tree.Entry) (err error) 
 		return err
 	}
 	defer func() { err = errors.Join(err, r.Close()) }()
-	digest, size, err := tree.DigestOf(ctxReader{ctx, r})
+	digest, size, err := tree.DigestOf(tree.Interruptible(ctx, r))
 	if err != nil {
 		return fmt.Errorf("read %s: %w", r.Name(), err)
 	}
@@ -219,20 +219,6 @@ func relative(p string) string {
 		return "."
 	}
 	return strings.TrimPrefix(p, "/")
-}
-
-// ctxReader ends with ctx.
-type ctxReader struct {
-	ctx context.Context
-	r   *os.File
-}
-
-// Read implements io.Reader.
-func (r ctxReader) Read(p []byte) (int, error) {
-	if err := r.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return r.r.Read(p)
 }
 
 // bare takes the path from an error that a message names already.

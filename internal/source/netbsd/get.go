@@ -76,7 +76,7 @@ func (s *Source) keep(ctx context.Context, one *set, files []int) (err error) {
 		return nil
 	}
 	return s.withArchive(ctx, one, func(archive string) error {
-		s.progress(fmt.Sprintf("unpack %d files of set %s", len(missing), one.pkg.File))
+		s.Say(fmt.Sprintf("unpack %d files of set %s", len(missing), one.pkg.File))
 		if err := s.extract(ctx, one, archive, missing); err != nil {
 			return fmt.Errorf("read %s: %w", one.file, err)
 		}
@@ -125,7 +125,7 @@ func (s *Source) readPacks(one *set) error {
 	for _, p := range packs {
 		entries, err := pack.Read(p, nil)
 		if errors.Is(err, pack.ErrDamaged) {
-			s.log().Warn("files of a set are taken from its archive again", "set", one.pkg.Name, "err", err)
+			s.Log().Warn("files of a set are taken from its archive again", "set", one.pkg.Name, "err", err)
 			continue
 		}
 		if err != nil {

@@ -10,13 +10,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"maps"
 	"os"
 	"path/filepath"
 
 	"github.com/fakecracker/fakecracker/internal/atomicfile"
 	"github.com/fakecracker/fakecracker/internal/fetch"
+	"github.com/fakecracker/fakecracker/internal/source"
 )
 
 // sideBySide is how many sets are downloaded and read at once: reading one is
@@ -43,10 +43,7 @@ type Source struct {
 	// all goes on that was asked for before.
 	Client *fetch.Client
 
-	Logger *slog.Logger // may be nil
-	// Progress is told what is going on, for people, by several goroutines.
-	// It may be nil.
-	Progress func(text string)
+	source.Observer
 }
 
 // Open returns the stock of the sets named, of which later ones win over those
@@ -79,7 +76,7 @@ func (s *Source) open(ctx context.Context, names []string) (*Sets, error) {
 	}
 	// What a killed process left behind is in nobody's way.
 	if err := atomicfile.Sweep(s.Dir, atomicfile.Prefix, atomicfile.Stale); err != nil {
-		s.log().Warn("old temporary files stay", "err", err)
+		s.Log().Warn("old temporary files stay", "err", err)
 	}
 	wants, remote, err := parseNames(names)
 	if err != nil {
@@ -142,7 +139,7 @@ func (s *Source) load(ctx context.Context, one *set) (err error) {
 		return err
 	}
 	return s.withArchive(ctx, one, func(archive string) error {
-		s.progress("read set " + one.pkg.File)
+		s.Say("read set " + one.pkg.File)
 		ix, err := scan(ctx, archive, s.Dir)
 		if err != nil {
 			return fmt.Errorf("read set %s: %w", one.file, err)
@@ -167,7 +164,7 @@ func (s *Source) readIndex(one *set) (bool, error) {
 	}
 	ix, err := decodeIndex(b)
 	if err != nil {
-		s.log().Warn("the index of a set is made again", "set", one.pkg.Name, "err", err)
+		s.Log().Warn("the index of a set is made again", "set", one.pkg.Name, "err", err)
 		return false, nil
 	}
 	one.use(ix)
@@ -200,16 +197,3 @@ func (s *Source) cached(one *set, ending string) string { return filepath.Join(s
 
 // String names the release: "NetBSD 10.1/i386".
 func (s *Source) String() string { return "NetBSD " + s.Release + "/" + s.Arch }
-
-func (s *Source) log() *slog.Logger {
-	if s.Logger == nil {
-		return slog.New(slog.DiscardHandler)
-	}
-	return s.Logger
-}
-
-func (s *Source) progress(text string) {
-	if s.Progress != nil {
-		s.Progress(text)
-	}
-}

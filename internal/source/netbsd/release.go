@@ -109,7 +109,7 @@ func (s *Source) listOne(ctx context.Context, l *listing, keptIsGood, keptWillDo
 		return atomicfile.WriteFile(kept, b, 0o644)
 	}
 	if keptWillDo && !folder && errors.Is(err, fetch.ErrUnreachable) && l.read(kept) == nil {
-		s.log().Warn("the mirror can't be reached; the sets of an earlier day are used", "err", err)
+		s.Log().Warn("the mirror can't be reached; the sets of an earlier day are used", "err", err)
 		return nil
 	}
 	return err

@@ -196,7 +196,7 @@ func openIndex(path string) (*index, error) {
 		x, err = decodeIndex(f, fi.Size())
 	}
 	if err != nil {
-		return nil, closed(f, fmt.Errorf("read %s: %w", path, err))
+		return nil, cmp.Or(fmt.Errorf("read %s: %w", path, err), f.Close())
 	}
 	x.file = f
 	return x, nil
@@ -259,7 +259,7 @@ func readHeader(path string) (h header, err error) {
 	if err != nil {
 		return header{}, err
 	}
-	defer func() { err = closed(f, err) }()
+	defer func() { err = cmp.Or(err, f.Close()) }()
 	b := make([]byte, headAt+maxHeader)
 	n, err := io.ReadFull(f, b)
 	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {

@@ -58,14 +58,14 @@ func (s *Source) unpacked(ctx context.Context, client *fetch.Client, e *entry) (
 		return u, nil
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
-		s.log().Warn("unpack again", "package", e.name(), "err", err)
+		s.Log().Warn("unpack again", "package", e.name(), "err", err)
 	}
 	if s.Offline {
 		return nil, fmt.Errorf("get %s: it is not there yet, and the network is not to be used: try once without --offline", e.name())
 	}
-	s.progress("get " + e.name())
+	s.Say("get " + e.name())
 	err = client.File(ctx, s.address(e.file()), fetchable(s.wanted(e)), func(file string) error {
-		s.progress("unpack " + e.name())
+		s.Say("unpack " + e.name())
 		if err := unpack(ctx, e, file, at); err != nil && ctx.Err() == nil {
 			return client.Advise(fmt.Errorf("unpack %s: %w: %w", s.address(e.file()), errNotAsListed, err))
 		} else if err != nil {

@@ -16,7 +16,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"log/slog"
 	"path"
 	"path/filepath"
 	"time"
@@ -64,8 +63,7 @@ type Source struct {
 	Refresh bool          // look for a new package list even when there is a recent one
 	MaxAge  time.Duration // how long a package list is recent; 0: six hours
 
-	Logger   *slog.Logger      // may be nil
-	Progress func(text string) // told what is going on, for people; may be nil
+	source.Observer
 }
 
 const (
@@ -122,7 +120,7 @@ func (s *Source) installFrom(ctx context.Context, force bool, names []string) (i
 	if err != nil {
 		return nil, false, err
 	}
-	defer func() { err = closed(x, err) }()
+	defer func() { err = cmp.Or(err, x.Close()) }()
 	in, err = s.install(ctx, x, names)
 	return in, fresh, err
 }
@@ -246,17 +244,4 @@ func (s *Source) time() time.Time {
 		return time.Unix(0, 0).UTC()
 	}
 	return s.Time
-}
-
-func (s *Source) progress(text string) {
-	if s.Progress != nil {
-		s.Progress(text)
-	}
-}
-
-func (s *Source) log() *slog.Logger {
-	if s.Logger == nil {
-		return slog.New(slog.DiscardHandler)
-	}
-	return s.Logger
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/fakecracker/fakecracker/internal/archive"
 	"github.com/fakecracker/fakecracker/internal/fetch"
 	"github.com/fakecracker/fakecracker/internal/source"
 	"github.com/fakecracker/fakecracker/internal/tree"
@@ -230,7 +231,7 @@ func TestBadPackages(t *testing.T) {
 		"no list":            {testPackage{spoilList: func(string) string { return "" }}, "no @name"},
 		"cut off":            {testPackage{spoil: func(b []byte) []byte { return b[:len(b)/2] }}, "unexpected EOF"},
 		"no archive":         {testPackage{spoil: func([]byte) []byte { return []byte("<html>") }}, "unpack"},
-		"empty ar":           {testPackage{spoil: func([]byte) []byte { return []byte(arMagic) }}, "an ar archive without a package in it"},
+		"empty ar":           {testPackage{spoil: func([]byte) []byte { return []byte(archive.ArMagic) }}, "an ar archive without a package in it"},
 		"a file of another":  {testPackage{summary: []string{"DEPENDS=other-[0-9]*"}}, "other-1 has the file /usr/pkg/bin/a too"},
 		"no such user":       {testPackage{before: []string{"@owner nobody-knows"}}, "give /usr/pkg/bin/a to the user nobody-knows"},
 		"no mode":            {testPackage{before: []string{"@mode rwx"}}, "/usr/pkg/bin/a: "},

@@ -68,10 +68,10 @@ func (s *Source) open(ctx context.Context, force bool) (x *index, fresh bool, er
 	case x == nil:
 		return nil, false, err
 	case ctx.Err() != nil:
-		return nil, false, closed(x, err)
+		return nil, false, cmp.Or(err, x.Close())
 	}
-	s.log().Warn("the package list is not new", "err", err)
-	s.progress("no new package list, going on with the one at hand: " + err.Error())
+	s.Log().Warn("the package list is not new", "err", err)
+	s.Say("no new package list, going on with the one at hand: " + err.Error())
 	later := time.Now().Add(retryAge - s.maxAge())
 	return x, false, os.Chtimes(at, later, later)
 }
@@ -84,14 +84,14 @@ func (s *Source) kept(at string) (*index, time.Duration, error) {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, 0, nil
 	case errors.Is(err, errDamaged):
-		s.log().Warn("get the package list again", "err", err)
+		s.Log().Warn("get the package list again", "err", err)
 		return nil, 0, nil
 	case err != nil:
 		return nil, 0, fmt.Errorf("read the package list: %w", err)
 	}
 	fi, err := os.Stat(at)
 	if err != nil {
-		return nil, 0, closed(x, fmt.Errorf("read the package list: %w", err))
+		return nil, 0, cmp.Or(fmt.Errorf("read the package list: %w", err), x.Close())
 	}
 	return x, time.Since(fi.ModTime()), nil
 }
@@ -105,7 +105,7 @@ func (s *Source) maxAge() time.Duration {
 
 // refresh gets the summary, unless it is the one that old was made of.
 func (s *Source) refresh(ctx context.Context, old *index) (*index, error) {
-	s.progress("get the package list of " + s.String())
+	s.Say("get the package list of " + s.String())
 	client := s.client()
 	names := summaries
 	var missing error
@@ -161,12 +161,12 @@ func parseSummary(ctx context.Context, file string, h header, of map[string]stri
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = closed(f, err) }()
+	defer func() { err = cmp.Or(err, f.Close()) }()
 	z, err := archive.Decompress(f)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = closed(z, err) }()
+	defer func() { err = cmp.Or(err, z.Close()) }()
 	sum := sha256.New()
 	x, err = makeIndex(h, func(add func(e *entry) error) error {
 		return readSummary(io.TeeReader(z, sum), func(e *entry) error {
@@ -230,12 +230,12 @@ func readSums(file string) (_ sums, err error) {
 	if err != nil {
 		return sums{}, err
 	}
-	defer func() { err = closed(f, err) }()
+	defer func() { err = cmp.Or(err, f.Close()) }()
 	z, err := archive.Decompress(f)
 	if err != nil {
 		return sums{}, err
 	}
-	defer func() { err = closed(z, err) }()
+	defer func() { err = cmp.Or(err, z.Close()) }()
 	b, err := io.ReadAll(io.LimitReader(z, maxSums+1))
 	if err != nil {
 		return sums{}, err
@@ -254,13 +254,4 @@ func readSums(file string) (_ sums, err error) {
 	}
 	digest := sha256.Sum256(b)
 	return sums{of: of, digest: "sha256:" + hex.EncodeToString(digest[:])}, nil
-}
-
-// closed closes what was read from, whose error only counts where there is no
-// other: what is damaged fails twice.
-func closed(c io.Closer, err error) error {
-	if cerr := c.Close(); err == nil {
-		return cerr
-	}
-	return err
 }

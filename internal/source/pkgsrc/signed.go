@@ -1,7 +1,6 @@
 package pkgsrc
 
 import (
-	"bufio"
 	"bytes"
 	"crypto/sha512"
 	"encoding/hex"
@@ -10,26 +9,19 @@ import (
 	"io"
 	"strconv"
 	"strings"
+
+	"github.com/fakecracker/fakecracker/internal/archive"
 )
 
 // A signed package (pkg_admin(1), gpg-sign-package and x509-sign-package) is
 // an ar(5) archive of +PKG_HASH, which has digests of the blocks of the
 // package, of a signature of that, and of the package.
 const (
-	arMagic  = "!<arch>\n"
-	hashName = "+PKG_HASH"
-	gpgName  = "+PKG_GPG_SIGNATURE" // detached, of OpenPGP
-	x509Name = "+PKG_SIGNATURE"     // PKCS #7
-)
-
-// arHeaderSize and those after it are the layout of a member's header.
-const (
-	arHeaderSize = 60 // bytes
-	arNameEnd    = 16 // the name is before it, filled up with spaces
-	arSizeStart  = 48 // the size in decimal digits…
-	arSizeEnd    = 58 // …and spaces
-	maxHash      = 64 << 20
-	maxSignature = 1 << 20
+	hashName     = "+PKG_HASH"
+	gpgName      = "+PKG_GPG_SIGNATURE" // detached, of OpenPGP
+	x509Name     = "+PKG_SIGNATURE"     // PKCS #7
+	maxHash      = 64 << 20             // bytes
+	maxSignature = 1 << 20              // bytes
 )
 
 // A signature is what there is of it in a signed package.
@@ -39,17 +31,20 @@ type signature struct {
 	Sig  []byte `json:"sig"`
 }
 
-// openSigned returns the package in r, which begins with arMagic, and what it
-// is signed with. The reader fails at the first block that is not the one that
-// was signed; who signed is for checkSignature to tell.
-func openSigned(r *bufio.Reader) (io.Reader, *signedHash, *signature, error) {
-	if _, err := r.Discard(len(arMagic)); err != nil {
+// openSigned returns the package in r, which begins with archive.ArMagic, and
+// what it is signed with. The reader fails at the first block that is not the
+// one that was signed; who signed is for checkSignature to tell.
+func openSigned(r io.Reader) (io.Reader, *signedHash, *signature, error) {
+	ar, err := archive.NewArReader(r)
+	if err != nil {
 		return nil, nil, nil, err
 	}
 	s := &signature{}
 	for {
-		name, size, err := readMember(r)
+		name, size, err := ar.Next()
 		switch {
+		case err == io.EOF:
+			return nil, nil, nil, errors.New("it is an ar archive without a package in it")
 		case err != nil:
 			return nil, nil, nil, err
 		case !strings.HasPrefix(name, "+") && s.Hash != nil:
@@ -57,12 +52,12 @@ func openSigned(r *bufio.Reader) (io.Reader, *signedHash, *signature, error) {
 			if err == nil && h.size != size {
 				err = fmt.Errorf("its signature is of %d bytes, it has %d", h.size, size)
 			}
-			return &blockReader{r: r, hash: h, left: size}, h, s, err
+			return &blockReader{r: ar, hash: h, left: size}, h, s, err
 		case name == hashName && s.Hash == nil:
-			s.Hash, err = readBody(r, name, size, maxHash)
+			s.Hash, err = readMember(ar, name, size, maxHash)
 		case strings.HasPrefix(name, "+PKG_") && name != hashName && s.Kind == "":
 			s.Kind = name
-			s.Sig, err = readBody(r, name, size, maxSignature)
+			s.Sig, err = readMember(ar, name, size, maxSignature)
 		default:
 			err = fmt.Errorf("it is an ar archive that begins with %.40q, no signed package", name)
 		}
@@ -72,50 +67,16 @@ func openSigned(r *bufio.Reader) (io.Reader, *signedHash, *signature, error) {
 	}
 }
 
-// readBody reads a member of no more than limit bytes, and the byte that fills
-// it up.
-func readBody(r *bufio.Reader, name string, size, limit int64) ([]byte, error) {
+// readMember reads a member of no more than limit bytes.
+func readMember(r io.Reader, name string, size, limit int64) ([]byte, error) {
 	if size > limit {
 		return nil, fmt.Errorf("%s of the signed package has %d bytes, more than %d", name, size, limit)
 	}
-	b, err := io.ReadAll(io.LimitReader(r, size))
-	if err == nil && int64(len(b)) < size {
-		err = io.ErrUnexpectedEOF
-	}
-	if err == nil && size%2 == 1 {
-		_, err = r.Discard(1)
-	}
+	b, err := io.ReadAll(r)
 	if err != nil {
 		return nil, fmt.Errorf("%s of the signed package: %w", name, err)
 	}
 	return b, nil
-}
-
-// readMember reads the header of a member. Names of more than 16 bytes are
-// after it, as 4.4BSD has them: "#1/" and the length.
-func readMember(r *bufio.Reader) (name string, size int64, err error) {
-	var h [arHeaderSize]byte
-	if _, err := io.ReadFull(r, h[:]); err != nil {
-		return "", 0, errors.New("it is an ar archive without a package in it")
-	}
-	size, err = strconv.ParseInt(strings.TrimSpace(string(h[arSizeStart:arSizeEnd])), 10, 64)
-	if err != nil || size < 0 || string(h[arSizeEnd:]) != "`\n" {
-		return "", 0, errors.New("it is a damaged ar archive")
-	}
-	name = strings.TrimSuffix(strings.TrimRight(string(h[:arNameEnd]), " "), "/")
-	length, ok := strings.CutPrefix(name, "#1/")
-	if !ok {
-		return name, size, nil
-	}
-	n, err := strconv.ParseInt(length, 10, 16)
-	if err != nil || n < 1 || n > size {
-		return "", 0, errors.New("it is a damaged ar archive")
-	}
-	long := make([]byte, n)
-	if _, err := io.ReadFull(r, long); err != nil {
-		return "", 0, errors.New("it is a damaged ar archive")
-	}
-	return strings.TrimRight(string(long), "\x00"), size - n, nil
 }
 
 // A signedHash is a +PKG_HASH.

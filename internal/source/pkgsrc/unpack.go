@@ -2,6 +2,7 @@ package pkgsrc
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"crypto/md5"
 	"encoding/hex"
@@ -69,7 +70,7 @@ func unpack(ctx context.Context, e *entry, from, to string) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = closed(f, err) }()
+	defer func() { err = cmp.Or(err, f.Close()) }()
 	fi, err := f.Stat()
 	if err != nil {
 		return err
@@ -120,7 +121,7 @@ func (u *unpacker) unpack(ctx context.Context, e *entry, r io.Reader, size int64
 func (u *unpacker) read(ctx context.Context, r io.Reader, l archive.Limits) error {
 	b := bufio.NewReaderSize(r, 1<<16)
 	var in io.Reader = b
-	if head, err := b.Peek(len(arMagic)); err == nil && string(head) == arMagic {
+	if head, err := b.Peek(len(archive.ArMagic)); err == nil && string(head) == archive.ArMagic {
 		if in, u.hash, u.Signature, err = openSigned(b); err != nil {
 			return err
 		}
@@ -129,7 +130,7 @@ func (u *unpacker) read(ctx context.Context, r io.Reader, l archive.Limits) erro
 	if err != nil {
 		return err
 	}
-	if err := closed(z, archive.ReadTar(ctx, z, l, u.add)); err != nil {
+	if err := cmp.Or(archive.ReadTar(ctx, z, l, u.add), z.Close()); err != nil {
 		return err
 	}
 	_, err = io.Copy(io.Discard, b) // what is behind the archive counts for the digest

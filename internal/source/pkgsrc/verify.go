@@ -5,11 +5,10 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"strings"
 
 	"github.com/ProtonMail/go-crypto/openpgp"
+	"github.com/fakecracker/fakecracker/internal/source"
 )
 
 // A package is known to be the one that was built by one of: its digest in the
@@ -56,7 +55,7 @@ func (s *Source) checkSignature(sig *signature) error {
 	case sig.Kind != gpgName:
 		return fmt.Errorf("its signature is %s, which a keyring can't verify: only %s is", sig.Kind, gpgName)
 	}
-	keys, err := readKeys(s.Keyring)
+	keys, err := source.Keys(s.Keyring)
 	if err != nil {
 		return fmt.Errorf("read the keys that packages are signed with: %w", err)
 	}
@@ -68,34 +67,6 @@ func (s *Source) checkSignature(sig *signature) error {
 		return fmt.Errorf("its signature is not by a key of %s: %w", s.Keyring, err)
 	}
 	return nil
-}
-
-// maxKeyring is how long a file of keys may be, in bytes.
-const maxKeyring = 16 << 20
-
-// readKeys reads the keys in a file.
-func readKeys(file string) (_ openpgp.EntityList, err error) {
-	f, err := os.Open(file)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = closed(f, err) }()
-	b, err := io.ReadAll(io.LimitReader(f, maxKeyring))
-	if err != nil {
-		return nil, err
-	}
-	read := openpgp.ReadKeyRing
-	if isArmored(b) {
-		read = openpgp.ReadArmoredKeyRing
-	}
-	keys, err := read(bytes.NewReader(b))
-	if err == nil && len(keys) == 0 {
-		err = errors.New("there is no OpenPGP key in it")
-	}
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
-	}
-	return keys, nil
 }
 
 // isArmored reports whether OpenPGP's data is in letters (RFC 9580, 6.2).

@@ -18,6 +18,7 @@ import (
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/fakecracker/fakecracker/internal/archive"
 	"github.com/fakecracker/fakecracker/internal/fetch"
 	"github.com/fakecracker/fakecracker/internal/source"
 )
@@ -152,18 +153,18 @@ const testBlock = 1 << 10
 
 // signedBy wraps a package as pkg_admin does. sign makes what the member of
 // that name has.
-func signedBy(kind string, sign func(hash []byte) []byte) func(archive []byte) []byte {
-	return func(archive []byte) []byte {
+func signedBy(kind string, sign func(hash []byte) []byte) func(pkg []byte) []byte {
+	return func(pkg []byte) []byte {
 		var hash, b bytes.Buffer
-		fmt.Fprintf(&hash, "pkgsrc signature\n\nversion: 1\npkgname: a-1\nalgorithm: SHA512\nblock size: %d\nfile size: %d\n\n", testBlock, len(archive))
-		for block := range slices.Chunk(archive, testBlock) {
+		fmt.Fprintf(&hash, "pkgsrc signature\n\nversion: 1\npkgname: a-1\nalgorithm: SHA512\nblock size: %d\nfile size: %d\n\n", testBlock, len(pkg))
+		for block := range slices.Chunk(pkg, testBlock) {
 			fmt.Fprintf(&hash, "%x\n", sha512.Sum512(block))
 		}
 		hash.WriteString("end pkgsrc signature\n")
-		b.WriteString(arMagic)
+		b.WriteString(archive.ArMagic)
 		writeMember(&b, hashName, hash.Bytes())
 		writeMember(&b, kind, sign(hash.Bytes()))
-		writeMember(&b, "a-1.tgz", archive)
+		writeMember(&b, "a-1.tgz", pkg)
 		return b.Bytes()
 	}
 }
@@ -172,13 +173,13 @@ func writeMember(b *bytes.Buffer, name string, body []byte) {
 	pad := func(s string, n int) string { return s + strings.Repeat(" ", n-len(s)) }
 	size := len(body)
 	field := name
-	if len(name) > arNameEnd {
+	if len(name) > 16 {
 		field = "#1/" + strconv.Itoa(len(name))
 		size += len(name)
 	} else {
 		name = ""
 	}
-	b.WriteString(pad(field, arNameEnd) + pad("0", arSizeStart-arNameEnd) + pad(strconv.Itoa(size), arSizeEnd-arSizeStart) + "`\n" + name)
+	b.WriteString(pad(field, 16) + pad("0", 32) + pad(strconv.Itoa(size), 10) + "`\n" + name)
 	b.Write(body)
 	if size%2 == 1 {
 		b.WriteByte('\n')
@@ -215,14 +216,14 @@ func TestSigned(t *testing.T) {
 		}, "its +PKG_HASH is damaged"},
 		"no hash": {func(b []byte) []byte {
 			var out bytes.Buffer
-			out.WriteString(arMagic)
+			out.WriteString(archive.ArMagic)
 			writeMember(&out, gpgName, []byte("x"))
 			writeMember(&out, "a-1.tgz", b)
 			return out.Bytes()
 		}, "no signed package"},
 		"two hashes": {func(b []byte) []byte {
 			var out bytes.Buffer
-			out.WriteString(arMagic)
+			out.WriteString(archive.ArMagic)
 			writeMember(&out, hashName, []byte("x"))
 			writeMember(&out, hashName, []byte("y"))
 			return out.Bytes()
@@ -310,7 +311,7 @@ func TestKeyring(t *testing.T) {
 		"by a certificate":  {long(signedBy(x509Name, nobodys)), builder.keyring, "its signature is +PKG_SIGNATURE, which a keyring can't verify"},
 		"not signed at all": {long(nil), builder.keyring, "it is not signed, and only packages signed by a key of " + builder.keyring + " are wanted"},
 		"no keys":           {by(builder, openpgp.DetachSign), "/nowhere/keys", "read the keys that packages are signed with: open /nowhere/keys: "},
-		"no key":            {by(builder, openpgp.DetachSign), empty, "read the keys that packages are signed with: " + empty + ": there is no OpenPGP key in it"},
+		"no key":            {by(builder, openpgp.DetachSign), empty, "read the keys that packages are signed with: read " + empty + ": there is no OpenPGP key in it"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c.p.noSum = true // a signature is as good
@@ -336,7 +337,7 @@ func TestKeyring(t *testing.T) {
 
 func FuzzSignedHash(f *testing.F) {
 	b := signedBy(gpgName, nobodys)(bytes.Repeat([]byte("x"), 3*testBlock))
-	f.Add(b[len(arMagic)+arHeaderSize:])
+	f.Add(b[len(archive.ArMagic)+60:])
 	f.Add([]byte("pkgsrc signature\n\nversion: 1\npkgname: a-1\nalgorithm: SHA512\nblock size: 1024\nfile size: 1\n\nabc\nend pkgsrc signature\n"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		h, err := parseHash(b)

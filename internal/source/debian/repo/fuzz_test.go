@@ -119,19 +119,3 @@ func FuzzVerify(f *testing.F) {
 		}
 	})
 }
-
-func FuzzParseKeys(f *testing.F) {
-	a := repotest.New(f, f.TempDir())
-	for _, armored := range []bool{true, false} {
-		b, err := os.ReadFile(a.Keyring(f, armored))
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(b)
-	}
-	f.Fuzz(func(t *testing.T, b []byte) {
-		if keys, err := parseKeys(b); err == nil && len(keys) == 0 {
-			t.Error("neither keys nor an error")
-		}
-	})
-}

@@ -73,7 +73,7 @@ func (x *Index) addStored(at, base string, rank int) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = closed(f, err) }()
+	defer func() { err = cmp.Or(err, f.Close()) }()
 	magic := make([]byte, len(storedMagic))
 	if _, err := io.ReadFull(f, magic); err != nil || string(magic) != storedMagic {
 		return fmt.Errorf("%s: %w: remove it and try again", at, errDamaged)

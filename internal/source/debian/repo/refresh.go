@@ -1,6 +1,7 @@
 package repo
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -16,6 +17,7 @@ import (
 	"github.com/fakecracker/fakecracker/internal/archive"
 	"github.com/fakecracker/fakecracker/internal/atomicfile"
 	"github.com/fakecracker/fakecracker/internal/fetch"
+	"github.com/fakecracker/fakecracker/internal/tree"
 )
 
 const headTimeout = 30 * time.Second
@@ -98,7 +100,7 @@ func (s *Source) getRelease(ctx context.Context, u Suite, keys keyring, old *sui
 			return nil, err
 		}
 		if old != nil && x.release.date.Before(old.release.date) {
-			s.log().Warn("the archive has an older Release file than before", "suite", u.Name, "date", x.release.date, "before", old.release.date)
+			s.Log().Warn("the archive has an older Release file than before", "suite", u.Name, "date", x.release.date, "before", old.release.date)
 			return old, nil
 		}
 		return x, nil
@@ -266,27 +268,13 @@ func store(ctx context.Context, file, at string) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = closed(f, err) }()
+	defer func() { err = cmp.Or(err, f.Close()) }()
 	z, err := archive.Decompress(f)
 	if err != nil {
 		return err
 	}
-	defer func() { err = closed(z, err) }()
-	return atomicfile.Write(at, 0o644, func(w io.Writer) error { return writeStored(w, ctxReader{ctx, z}) })
-}
-
-// ctxReader ends with ctx.
-type ctxReader struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-// Read implements io.Reader.
-func (r ctxReader) Read(p []byte) (int, error) {
-	if err := r.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return r.r.Read(p)
+	defer func() { err = cmp.Or(err, z.Close()) }()
+	return atomicfile.Write(at, 0o644, func(w io.Writer) error { return writeStored(w, tree.Interruptible(ctx, z)) })
 }
 
 // isWhole reports whether the kept package list is there to its end.
@@ -300,5 +288,5 @@ func isWhole(at string) bool {
 	if err == nil {
 		_, err = f.ReadAt(b, max(0, fi.Size()-int64(len(b))))
 	}
-	return closed(f, err) == nil && string(b) == storedEnd
+	return cmp.Or(err, f.Close()) == nil && string(b) == storedEnd
 }

@@ -13,13 +13,13 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"log/slog"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"time"
 
 	"github.com/fakecracker/fakecracker/internal/fetch"
+	"github.com/fakecracker/fakecracker/internal/source"
 )
 
 // A Source is an archive and the suites of it to take packages from. Several
@@ -44,8 +44,7 @@ type Source struct {
 	Offline bool          // use the package lists that are there
 	Refresh bool          // get new package lists even when there are recent ones
 
-	Logger   *slog.Logger      // may be nil
-	Progress func(text string) // told what is going on, for people; may be nil
+	source.Observer
 
 	now func() time.Time // nil: time.Now; tests have another
 }
@@ -151,19 +150,6 @@ func (s *Source) client() *fetch.Client {
 		return s.Client
 	}
 	return &fetch.Client{Dir: s.path("downloads"), Remedy: "use another --debian"}
-}
-
-func (s *Source) progress(text string) {
-	if s.Progress != nil {
-		s.Progress(text)
-	}
-}
-
-func (s *Source) log() *slog.Logger {
-	if s.Logger == nil {
-		return slog.New(slog.DiscardHandler)
-	}
-	return s.Logger
 }
 
 // shortHash names files of our own after what they are of.

@@ -67,7 +67,7 @@ func (s *Source) readKept(u Suite, keys keyring) (*suite, error) {
 	}
 	x, err := s.readRelease(u, k, keys)
 	if err != nil {
-		s.log().Warn("get the Release file again", "suite", u.Name, "err", err)
+		s.Log().Warn("get the Release file again", "suite", u.Name, "err", err)
 		return nil, nil
 	}
 	fi, err := os.Stat(at)
@@ -176,7 +176,7 @@ func (s *Source) current(ctx context.Context, keys keyring, force bool) (_ []*su
 			return old, false, nil
 		}
 	}
-	s.progress("get package lists of " + s.String())
+	s.Say("get package lists of " + s.String())
 	suites, err := s.refresh(ctx, keys)
 	switch {
 	case err == nil:
@@ -184,8 +184,8 @@ func (s *Source) current(ctx context.Context, keys keyring, force bool) (_ []*su
 	case old == nil || ctx.Err() != nil || untrusted(err):
 		return nil, false, fmt.Errorf("get package lists: %w", err)
 	}
-	s.log().Warn("package lists are not new", "err", err)
-	s.progress("no new package lists, going on with those at hand: " + err.Error())
+	s.Log().Warn("package lists are not new", "err", err)
+	s.Say("no new package lists, going on with those at hand: " + err.Error())
 	return old, false, s.setAsked(old, s.time().Add(retryAge-maxAge))
 }
 
