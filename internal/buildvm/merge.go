@@ -101,7 +101,7 @@ func (m *merger) addOther(f wire.File) error {
 }
 
 func sameFolder(a, b tree.Entry) bool {
-	return a.Type == b.Type && a.Mode == b.Mode && a.UID == b.UID && a.GID == b.GID
+	return a.Type == b.Type && a.Mode == b.Mode && a.UID == b.UID && a.GID == b.GID && tree.SameXattrs(a, b)
 }
 
 // origin returns the regular file that the tree had for f's inode.
@@ -164,7 +164,7 @@ func (m *merger) putFile(e tree.Entry, names []string) error {
 	for _, name := range names[1:] {
 		link := e
 		link.Path, link.Type, link.Link = name, tree.Hardlink, names[0]
-		link.Size, link.Digest, link.Content = 0, "", tree.Content{}
+		link.Size, link.Digest, link.Content, link.Xattrs = 0, "", tree.Content{}, nil
 		if err := m.put(link); err != nil {
 			return err
 		}
@@ -194,7 +194,7 @@ func (m *merger) entry(f wire.File) (tree.Entry, error) {
 	}
 	return tree.Entry{
 		Path: f.Path, Type: t, Mode: f.Mode & 0o7777, UID: f.UID, GID: f.GID, ModTime: f.ModTime.UTC(),
-		Link: f.Target, Major: f.Major, Minor: f.Minor, Why: m.why,
+		Link: f.Target, Major: f.Major, Minor: f.Minor, Xattrs: f.Xattrs, Why: m.why,
 	}, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -70,6 +71,9 @@ func lines(tr *tree.Tree) []string {
 			s += " -> " + e.Link
 		case tree.Char, tree.Block:
 			s += fmt.Sprintf(" %d,%d", e.Major, e.Minor)
+		}
+		for _, name := range slices.Sorted(maps.Keys(e.Xattrs)) {
+			s += fmt.Sprintf(" %s=%x", name, e.Xattrs[name])
 		}
 		if e.ModTime.Equal(t0) {
 			s += " t0"
@@ -193,13 +197,22 @@ func wantCome(by string) []string {
 	}
 }
 
+// capability is cap_net_bind_service+ep (capabilities(7), vfs_cap_data).
+var capability = []byte{1, 0, 0, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
+
 // TestNode makes device nodes where the tree had none: on NetBSD they join
-// the standard ones, on Linux /dev is the kernel's.
+// the standard ones, on Linux /dev is the kernel's. There files have extended
+// attributes, too, which are kept when something else changes.
 func TestNode(t *testing.T) {
 	for _, g := range guests {
 		t.Run(g.name, func(t *testing.T) {
 			t.Parallel()
 			base := g.base(t)
+			had := tree.NewFile("/etc/had", 0o644, nil, t0, "base")
+			had.Xattrs = map[string][]byte{"security.capability": capability, "user.gone": []byte("x")}
+			if err := base.Put(had); err != nil {
+				t.Fatal(err)
+			}
 			trees := g.try(t, base, "worker node", "worker tell").succeed(t)
 			_, come := difference(&base, &trees[1])
 			want := []string{
@@ -209,8 +222,14 @@ func TestNode(t *testing.T) {
 				"/dev/sub/own block 0600 0:0 9,2 (ship.conf:1 worker node)",
 			}
 			if g.guest.OS == "linux" {
-				if come != nil {
-					t.Errorf("come %q", come)
+				hex := fmt.Sprintf("%x", capability)
+				want := []string{
+					"/etc/had file 0600 0:0 0 security.capability=" + hex + " t0 (ship.conf:1 worker node)",
+					"/etc/old file 0644 0:0 4 security.capability=" + hex + " user.empty= t0 (ship.conf:1 worker node)",
+					"/usr dir 0755 0:0 user.note=68656c6c6f t0 (ship.conf:1 worker node)",
+				}
+				if diff := cmp.Diff(want, come); diff != "" {
+					t.Errorf("come (-want +got):\n%s", diff)
 				}
 				return
 			}

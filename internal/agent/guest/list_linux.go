@@ -6,6 +6,7 @@ import (
 	"os"
 	"path"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -26,6 +27,7 @@ func listFiles(root string) ([]wire.File, error) {
 type lister struct {
 	device uint64
 	files  []wire.File
+	names  [64 << 10]byte // of extended attributes (XATTR_LIST_MAX)
 }
 
 // add adds the file at p and what is below it.
@@ -39,11 +41,15 @@ func (l *lister) add(p string) error {
 	}
 	f := fileOf(p, &st)
 	f.Mounted = st.Dev != l.device
-	if f.Type() == wire.TypeSymlink {
-		var err error
-		if f.Target, err = os.Readlink(p); err != nil {
-			return err
-		}
+	var err error
+	switch {
+	case f.Type() == wire.TypeSymlink:
+		f.Target, err = os.Readlink(p)
+	case !f.Mounted && (f.Type() == wire.TypeFile || f.Type() == wire.TypeDir):
+		f.Xattrs, err = l.xattrs(p)
+	}
+	if err != nil {
+		return err
 	}
 	l.files = append(l.files, f)
 	if f.Mounted || f.Type() != wire.TypeDir {
@@ -59,6 +65,30 @@ func (l *lister) add(p string) error {
 		}
 	}
 	return nil
+}
+
+// xattrs returns the extended attributes of the file or folder p.
+func (l *lister) xattrs(p string) (map[string][]byte, error) {
+	n, err := syscall.Listxattr(p, l.names[:])
+	if err == syscall.ENOTSUP || err == nil && n == 0 {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, &fs.PathError{Op: "listxattr", Path: p, Err: err}
+	}
+	all := make(map[string][]byte)
+	for _, name := range strings.Split(strings.TrimSuffix(string(l.names[:n]), "\x00"), "\x00") {
+		size, err := syscall.Getxattr(p, name, nil)
+		value := make([]byte, max(size, 0))
+		if err == nil && size > 0 {
+			size, err = syscall.Getxattr(p, name, value)
+		}
+		if err != nil {
+			return nil, &fs.PathError{Op: "getxattr " + name, Path: p, Err: err}
+		}
+		all[name] = value[:size]
+	}
+	return all, nil
 }
 
 func namesIn(dir string) ([]string, error) {

@@ -26,6 +26,10 @@ func files() []wire.File {
 			Links: 1, Size: 5, ModTime: time.Unix(-5, 0).UTC(), ChangeTime: changed, Bytes: true,
 		},
 		{Path: "/empty", Inode: 5, Mode: wire.TypeFile, ModTime: changed, ChangeTime: changed, Bytes: true},
+		{
+			Path: "/f", Inode: 6, Mode: wire.TypeFile, ModTime: changed, ChangeTime: changed,
+			Xattrs: map[string][]byte{"user.a": []byte("\x00\xff"), "security.capability": []byte(strings.Repeat("c", 64<<10)), "user.none": {}},
+		},
 		{Path: "/l", Inode: 3, Mode: wire.TypeSymlink | 0o777, Target: "../a", ModTime: changed, ChangeTime: changed},
 		{Path: "/n", Inode: 4, Mode: wire.TypeBlock, Major: 259, Minor: 1 << 19, ModTime: changed, ChangeTime: changed},
 	}
@@ -83,7 +87,7 @@ func TestChanges(t *testing.T) {
 
 func TestChangesRefused(t *testing.T) {
 	one := func(change func(*wire.File)) []byte {
-		f := files()[4]
+		f := files()[5]
 		change(&f)
 		return archive(t, []wire.File{f})
 	}
@@ -99,6 +103,11 @@ func TestChangesRefused(t *testing.T) {
 		{"a way out", one(func(f *wire.File) { f.Path = "/../a" }), "not a clean"},
 		{"bytes of a link", one(func(f *wire.File) { f.Bytes = true }), "bytes of it are announced"},
 		{"a file that leads on", one(func(f *wire.File) { f.Mode = wire.TypeFile }), "can't be"},
+		{"attributes of a link", one(func(f *wire.File) { f.Xattrs = map[string][]byte{"user.a": nil} }), "neither a file nor a folder"},
+		{"attributes out of order", bytes.Replace(whole, []byte("user.none"), []byte("sorted.no"), 1), "is behind"},
+		{"a long attribute", one(func(f *wire.File) {
+			f.Mode, f.Target, f.Xattrs = wire.TypeFile, "", map[string][]byte{"user.a": make([]byte, 64<<10+1)}
+		}), "at most 65536"},
 		{"a long path", one(func(f *wire.File) { f.Path = "/" + strings.Repeat("x", 4096) }), "at most 4096"},
 	}
 	for _, tt := range tests {

@@ -4,7 +4,9 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"maps"
 	"path"
+	"slices"
 	"strings"
 	"time"
 )
@@ -24,6 +26,10 @@ type File struct {
 
 	Major, Minor uint32 // of a device
 	Target       string // of a symbolic link
+
+	// Xattrs are the extended attributes (xattr(7)) of a regular file or a
+	// folder, by their whole names, as far as the guest lists them.
+	Xattrs map[string][]byte
 
 	Mounted bool // another file system hides what is here and below
 	Bytes   bool // a regular file whose bytes follow the list
@@ -49,14 +55,20 @@ const (
 	maxFiles = 1 << 22
 	maxPath  = 4096     // PATH_MAX of Linux, with room
 	maxList  = 64 << 20 // bytes
+
+	maxXattrs = 1 << 10  // of one file
+	maxXattr  = 64 << 10 // bytes of a value (XATTR_SIZE_MAX)
 )
 
 // A list of files is their number, and then of each: the strings with their
 // lengths before them, and the numbers, all as varints of encoding/binary.
+// Extended attributes are behind that, where a flag tells of some: their
+// number, and names and values in the order of the names.
 
 const (
 	flagMounted = 1 << iota
 	flagBytes
+	flagXattrs
 )
 
 func appendFiles(b []byte, files []File) []byte {
@@ -75,10 +87,10 @@ func (f File) append(b []byte) []byte {
 	if f.Bytes {
 		flags |= flagBytes
 	}
-	for _, s := range [...]string{f.Path, f.Target} {
-		b = binary.AppendUvarint(b, uint64(len(s)))
-		b = append(b, s...)
+	if len(f.Xattrs) > 0 {
+		flags |= flagXattrs
 	}
+	b = appendString(appendString(b, f.Path), f.Target)
 	for _, n := range [...]uint64{
 		f.Inode, uint64(f.Generation), uint64(f.Mode), uint64(f.UID), uint64(f.GID), uint64(f.Links),
 		uint64(f.Size), uint64(f.Major), uint64(f.Minor), flags,
@@ -89,7 +101,22 @@ func (f File) append(b []byte) []byte {
 		b = binary.AppendVarint(b, t.Unix())
 		b = binary.AppendUvarint(b, uint64(t.Nanosecond()))
 	}
+	return f.appendXattrs(b)
+}
+
+func (f File) appendXattrs(b []byte) []byte {
+	if len(f.Xattrs) == 0 {
+		return b
+	}
+	b = binary.AppendUvarint(b, uint64(len(f.Xattrs)))
+	for _, name := range slices.Sorted(maps.Keys(f.Xattrs)) {
+		b = appendString(appendString(b, name), string(f.Xattrs[name]))
+	}
 	return b
+}
+
+func appendString(b []byte, s string) []byte {
+	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
 }
 
 // A decoder takes values from the beginning of its bytes. After the first
@@ -122,8 +149,8 @@ func (d *decoder) uint(limit uint64) uint64 {
 
 func (d *decoder) uint32() uint32 { return uint32(d.uint(1<<32 - 1)) }
 
-func (d *decoder) string() string {
-	n := d.uint(maxPath)
+func (d *decoder) string(limit uint64) string {
+	n := d.uint(limit)
 	if n > uint64(len(d.b)) {
 		d.fail(errors.New("a string is cut short"))
 		return ""
@@ -144,18 +171,38 @@ func (d *decoder) time() time.Time {
 }
 
 func (d *decoder) file() File {
-	f := File{Path: d.string(), Target: d.string()}
+	f := File{Path: d.string(maxPath), Target: d.string(maxPath)}
 	f.Inode, f.Generation, f.Mode = d.uint(1<<64-1), d.uint32(), d.uint32()
 	f.UID, f.GID, f.Links = d.uint32(), d.uint32(), d.uint32()
 	f.Size = int64(d.uint(1<<63 - 1))
 	f.Major, f.Minor = d.uint32(), d.uint32()
-	flags := d.uint(flagMounted | flagBytes)
+	flags := d.uint(flagMounted | flagBytes | flagXattrs)
 	f.Mounted, f.Bytes = flags&flagMounted != 0, flags&flagBytes != 0
 	f.ModTime, f.ChangeTime = d.time(), d.time()
+	if flags&flagXattrs != 0 {
+		f.Xattrs = d.xattrs()
+	}
 	if d.err == nil {
 		d.err = f.validate()
 	}
 	return f
+}
+
+func (d *decoder) xattrs() map[string][]byte {
+	n := d.uint(maxXattrs)
+	all := make(map[string][]byte)
+	last := ""
+	for range n {
+		name, value := d.string(maxPath), d.string(maxXattr)
+		if d.err == nil && name <= last {
+			d.fail(fmt.Errorf("the extended attribute %q is behind %q", name, last))
+		}
+		if d.err != nil {
+			return nil
+		}
+		all[name], last = []byte(value), name
+	}
+	return all
 }
 
 // validate refuses what no root can hold.
@@ -165,6 +212,8 @@ func (f File) validate() error {
 		return fmt.Errorf("%q is not a clean absolute path", f.Path)
 	case f.Bytes && f.Type() != TypeFile:
 		return fmt.Errorf("%s is not a regular file, and bytes of it are announced", f.Path)
+	case f.Xattrs != nil && f.Type() != TypeFile && f.Type() != TypeDir:
+		return fmt.Errorf("%s is neither a file nor a folder, and has extended attributes", f.Path)
 	case strings.IndexByte(f.Target, 0) >= 0 || f.Target != "" && f.Type() != TypeSymlink:
 		return fmt.Errorf("%s leads to %q, which can't be", f.Path, f.Target)
 	}

@@ -25,6 +25,7 @@ func main() {
 		check(os.Mkdir("/dev/sub", 0o700))
 		check(mknod("/dev/own", syscall.S_IFCHR|0o640, 1))
 		check(mknod("/dev/sub/own", syscall.S_IFBLK|0o600, 2))
+		attributes()
 	case "pass":
 		check(os.WriteFile("/tmp/x", nil, 0o600))
 		check(os.Remove("/tmp/x"))
