@@ -51,6 +51,7 @@ func (b *builder) fetchFile(ctx context.Context, addr, digest, name string) (tre
 	if e, ok := b.fetched[from]; ok {
 		return e, nil
 	}
+	b.volatile = b.volatile || digest == ""
 	e, ok := b.keptFile(ctx, digest)
 	if !ok {
 		b.progress("fetch " + addr)

@@ -175,6 +175,9 @@ func (o Options) build(ctx context.Context, s ship.Ship, start time.Time) (image
 			return image.Image{}, Report{}, err
 		}
 	}
+	if b.volatile {
+		c.none = true
+	}
 	if err := c.store(ctx, img, b.report, b.packagesKey); err != nil && o.Logger != nil {
 		o.Logger.Warn("the build is not kept for the next time", "err", err) // it is none the worse
 	}

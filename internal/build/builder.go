@@ -29,6 +29,7 @@ type builder struct {
 	catalogs    map[string]tree.Catalog
 	fetched     map[string]tree.Entry // by address and the digest that was asked for
 	wrote       bool                  // something into the cache, besides the build itself
+	volatile    bool                  // something went in whose state hostState doesn't have
 	packagesKey string                // Report.Key of the packages
 	ran         string                // key of the step that was run last
 }

@@ -12,8 +12,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/fakecracker/fakecracker/internal/atomicfile"
@@ -54,7 +52,7 @@ type manifest struct {
 }
 
 func (o Options) openCache(ctx context.Context, s ship.Ship, now time.Time) (*cache, error) {
-	if o.Cache == "" || o.volatile(ctx, s) {
+	if o.Cache == "" || !o.findsImages(ctx, s) {
 		return &cache{none: true}, nil
 	}
 	c := &cache{Options: o, ship: s, start: now}
@@ -126,39 +124,13 @@ func (o Options) hostState(ctx context.Context, s ship.Ship) (*hostState, error)
 	return st, nil
 }
 
-// volatile reports whether the ship is made from something whose state can't
-// be told without getting it: an image that isn't stored here, a file that is
-// no part of the ship, what stands at an address.
-func (o Options) volatile(ctx context.Context, s ship.Ship) bool {
-	for _, st := range s.Stages {
-		switch f := st.From; {
-		case f.Disk != "" || slices.ContainsFunc(f.Sets, func(set string) bool { return strings.Contains(set, "/") }):
-			return true
-		case f.Image != "" && (o.ImageID == nil || o.ImageID(ctx, f.Image, o.Guest) == ""):
-			return true
-		case slices.ContainsFunc(st.Instructions, func(in ship.Instruction) bool { return reachesOut(in.Text, s.Stages) }):
-			return true
-		}
-	}
-	return false
-}
-
-// reachesOut reports whether a COPY or ADD takes files of an image or of an
-// address.
-func reachesOut(text string, stages []ship.Stage) bool {
-	words := strings.Fields(text)
-	if len(words) == 0 || !strings.EqualFold(words[0], "COPY") && !strings.EqualFold(words[0], "ADD") {
-		return false
-	}
-	for _, w := range words[1:] {
-		from, ok := strings.CutPrefix(w, "--from=")
-		_, err := strconv.Atoi(from)
-		known := slices.ContainsFunc(stages, func(s ship.Stage) bool { return strings.EqualFold(s.Name, from) })
-		if ok && err != nil && !known || strings.Contains(w, "://") || strings.Contains(w, "$") {
-			return true
-		}
-	}
-	return false
+// findsImages reports whether all images that the ship's stages begin with are
+// stored here, so that hostState can tell which they are.
+func (o Options) findsImages(ctx context.Context, s ship.Ship) bool {
+	return !slices.ContainsFunc(s.Stages, func(st ship.Stage) bool {
+		ref := st.From.Image
+		return ref != "" && (o.ImageID == nil || o.ImageID(ctx, ref, o.Guest) == "")
+	})
 }
 
 // load returns the earlier build, if all that it refers to is still there.
@@ -225,16 +197,20 @@ func (c *cache) contentsThere(ctx context.Context, img image.Image) bool {
 	return true
 }
 
-// store keeps a build for later, unless files changed meanwhile or so short a
+// store keeps a build for later, unless it took something whose state nobody can
+// tell without getting it, or files changed meanwhile or so short a
 // time ago that a later change might not show. packages is the key of those
 // that it got, which may be newer than the ones that were at hand before.
 func (c *cache) store(ctx context.Context, img image.Image, r Report, packages string) error {
 	if c.none {
 		return nil
 	}
-	if !c.wantsPackages(c.ship) {
+	switch wanted := c.wantsPackages(c.ship); {
+	case !wanted && packages != "":
+		return nil // a base's triggers installed them
+	case !wanted:
 		packages = "none"
-	} else if packages == "" { // none was installed after all
+	case packages == "": // none was installed after all
 		packages = c.Packages.Key()
 	}
 	host, err := c.hostState(ctx, c.ship)

@@ -2,8 +2,11 @@ package build
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"testing"
@@ -11,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/fakecracker/fakecracker/internal/fetch"
 	"github.com/fakecracker/fakecracker/internal/image"
 	"github.com/fakecracker/fakecracker/internal/ship"
 	"github.com/fakecracker/fakecracker/internal/source"
@@ -123,6 +127,77 @@ func TestCacheOfEditedText(t *testing.T) {
 			if _, r, err := Build(t.Context(), s, o); err != nil || r.Cached != cached {
 				t.Errorf("%q: cached %t, %v; want %t", text, r.Cached, err, cached)
 			}
+		}
+	}
+}
+
+// TestCacheOfWhatMayChange builds from things whose state can't be told without
+// getting them, and so are got each time.
+func TestCacheOfWhatMayChange(t *testing.T) {
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write([]byte("text")) // a reader that went away
+	}))
+	defer srv.Close()
+	sum := fmt.Sprintf("--checksum=sha256:%x", sha256.Sum256([]byte("text")))
+	images := func(_ context.Context, ref string, g image.Guest) (image.Image, string, error) {
+		img := image.Image{Guest: g}
+		if ref == "triggers" {
+			img.Config.OnBuild = []string{"ADD " + srv.URL + "/x /x"}
+		}
+		err := img.Tree.Put(tree.NewFile("/a", 0o644, []byte("a"), epochOf, ""))
+		return img, "sha256:" + ref, err
+	}
+	known := func(_ context.Context, ref string, _ image.Guest) string {
+		if ref == "elsewhere" {
+			return ""
+		}
+		return "sha256:" + ref
+	}
+	for _, tt := range []struct {
+		name, text string
+		cached     bool
+	}{
+		{"a stage", "FROM scratch AS one\nCOPY a /a\nFROM scratch\nCOPY --from=ONE /a /b\nCOPY --from=0 /a /c\n", true},
+		{"an image at hand", "FROM here\n", true},
+		{"an image elsewhere", "FROM elsewhere\n", false},
+		{"a copy from an image", "FROM scratch\nCOPY --from=here /a /b\n", false},
+		{"one that an ARG names", "FROM scratch\nARG I=here\nCOPY --from=here /a /b\n", false},
+		{"an address", "FROM scratch\nadd " + srv.URL + "/x /x\n", false},
+		{"an address with its digest", "FROM scratch\nADD " + sum + " " + srv.URL + "/x /x\n", true},
+		{"an address that a trigger names", "FROM triggers\n", false},
+		{"sets", "FROM base,comp:/usr/bin/strip\n", true},
+		{"a set's file", "FROM base,./own.tgz\n", false},
+		{"a set's file that a label names", "FROM base\nLABEL smolbsd.addsets=/own.tgz\n", false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			o := withSets(t)
+			o.Cache = t.TempDir()
+			o.Fetch, o.Images, o.ImageID = &fetch.Client{Dir: t.TempDir()}, images, known
+			dir := t.TempDir()
+			write(t, dir, map[string]string{"Dockerfile": tt.text, "a": "A", "own.tgz": ""})
+			s, err := ship.Load(t.Context(), dir, ship.Options{Guest: netbsd})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i, want := range []bool{false, tt.cached, tt.cached} {
+				_, r, err := Build(t.Context(), s, o)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if r.Cached != want {
+					t.Errorf("build %d: cached %t; want %t", i, r.Cached, want)
+				}
+			}
+		})
+	}
+	// A set that a .conf names.
+	s, _ := web(t)
+	s.Sets, s.Bins = []string{"base", "/own.tgz"}, []string{"/bin/cat"}
+	o := withSets(t)
+	o.Cache = t.TempDir()
+	for range 2 {
+		if _, r, err := Build(t.Context(), s, o); err != nil || r.Cached {
+			t.Errorf("a set's file in a .conf: cached %t, %v", r.Cached, err)
 		}
 	}
 }

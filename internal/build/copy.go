@@ -64,7 +64,10 @@ func (b *builder) openFrom(ctx context.Context, c *copying) error {
 		return nil
 	}
 	c.own, c.what = true, "image "+c.From
-	open := func() (*state, error) { return b.fromImage(ctx, c.From) }
+	open := func() (*state, error) {
+		b.volatile = true
+		return b.fromImage(ctx, c.From)
+	}
 	if c.Stage {
 		i, err := strconv.Atoi(c.From)
 		if err != nil || i >= len(b.ship.Stages) {

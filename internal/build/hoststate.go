@@ -146,15 +146,17 @@ func (w *stateWalk) add(f *folderState, d fs.DirEntry) error {
 		return nil
 	}
 	host := f.host + string(filepath.Separator) + d.Name()
-	if d.IsDir() {
-		f.below = append(f.below, &folderState{host: host, rel: rel})
-		if w.out.pm != nil {
-			return nil // its time may be that of a file that is left out
-		}
-	}
 	fi, err := d.Info()
 	if err != nil {
 		return err
+	}
+	if d.IsDir() {
+		f.below = append(f.below, &folderState{host: host, rel: rel})
+		if w.out.pm != nil { // its time and size may be of a file that is left out
+			f.text = strconv.AppendInt(append(append(f.text, rel...), 0), int64(fi.Mode()), 36)
+			f.text = append(f.text, 0)
+			return nil
+		}
 	}
 	f.text = appendState(f.text, rel, fi)
 	if fi.ModTime().After(f.newest) {

@@ -57,13 +57,16 @@ func (b *builder) addPackagesNow(ctx context.Context, by *ship.Step, names []str
 	return nil
 }
 
-// mayInstall reports whether an instruction may be one that installs packages.
-func mayInstall(in ship.Instruction) bool {
-	return strings.Contains(in.Text, "pkgin") || strings.Contains(in.Text, "pkg_add")
-}
-
-// wantsPackages reports whether packages go into the image, or may.
+// wantsPackages reports whether packages go into the image, or may: the ship
+// names them, or an instruction does.
 func (o Options) wantsPackages(s ship.Ship) bool {
-	return o.Packages != nil && (len(s.Packages) > 0 || o.Installs != nil &&
-		slices.ContainsFunc(s.Stages, func(st ship.Stage) bool { return slices.ContainsFunc(st.Instructions, mayInstall) }))
+	if o.Packages == nil {
+		return false
+	}
+	names := func(in ship.Instruction) bool {
+		return strings.Contains(in.Text, "addpkgs") ||
+			o.Installs != nil && (strings.Contains(in.Text, "pkgin") || strings.Contains(in.Text, "pkg_add"))
+	}
+	return len(s.Packages) > 0 ||
+		slices.ContainsFunc(s.Stages, func(st ship.Stage) bool { return slices.ContainsFunc(st.Instructions, names) })
 }

@@ -129,6 +129,7 @@ func (b *builder) from(ctx context.Context, f ship.From) (*state, error) {
 	case len(f.Sets) > 0:
 		return b.setsStage(ctx, f.Sets)
 	case f.Disk != "":
+		b.volatile = true
 		return b.fromImage(ctx, f.Disk)
 	case f.Image != "":
 		return b.fromImage(ctx, f.Image)

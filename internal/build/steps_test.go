@@ -157,8 +157,14 @@ func TestStepsWithoutAShell(t *testing.T) {
 
 func TestBuildIsFoundAgain(t *testing.T) {
 	dir := t.TempDir()
-	write(t, dir, map[string]string{"a": "1", "secret": "2", "Dockerfile": "FROM scratch\nARG X=1\nLABEL x=$X\nCOPY a /a\n", ".dockerignore": "secret\n"})
+	write(t, dir, map[string]string{"a": "1", "secret": "2", "Dockerfile": "FROM scratch\nARG X=1\nLABEL x=$X\nCOPY a /a\nCOPY d /d\n", "d/x": "", ".dockerignore": "secret\n"})
 	o := Options{Cache: t.TempDir(), Guest: linux}
+	chmod := func(name string, mode os.FileMode) {
+		t.Helper()
+		if err := os.Chmod(filepath.Join(dir, name), mode); err != nil {
+			t.Fatal(err)
+		}
+	}
 	load := func(args map[string]string) ship.Ship {
 		t.Helper()
 		s, err := ship.Load(t.Context(), dir, ship.Options{Guest: linux, BuildArgs: args})
@@ -187,6 +193,8 @@ func TestBuildIsFoundAgain(t *testing.T) {
 		{"nothing changed", func() {}, nil, true},
 		{"a file that is left out changed", func() { change("secret") }, nil, true},
 		{"a file that is copied changed", func() { change("a") }, nil, false},
+		{"a folder has another mode", func() { chmod("d", 0o700) }, nil, false},
+		{"nor changed then", func() {}, nil, true},
 		{"another argument", func() {}, map[string]string{"X": "2"}, false},
 	} {
 		tt.change()
@@ -198,37 +206,6 @@ func TestBuildIsFoundAgain(t *testing.T) {
 		}
 		if r.Cached != tt.cached {
 			t.Errorf("%s: cached %t, want %t", tt.name, r.Cached, tt.cached)
-		}
-	}
-}
-
-func TestVolatile(t *testing.T) {
-	known := func(_ context.Context, ref string, _ image.Guest) string {
-		return map[string]string{"here": "sha256:1"}[ref]
-	}
-	stage := func(f ship.From, text ...string) ship.Ship {
-		s := ship.Stage{Name: "one", From: f}
-		for _, t := range text {
-			s.Instructions = append(s.Instructions, ship.Instruction{Text: t})
-		}
-		return ship.Ship{Stages: []ship.Stage{s}}
-	}
-	for _, tt := range []struct {
-		name string
-		ship ship.Ship
-		want bool
-	}{
-		{"a conf", ship.Ship{}, false},
-		{"scratch", stage(ship.From{Scratch: true}, "COPY --from=ONE a b", "COPY --from=0 a b", "ADD a.tar b"), false},
-		{"an image at hand", stage(ship.From{Image: "here"}), false},
-		{"an image elsewhere", stage(ship.From{Image: "there"}), true},
-		{"a disk", stage(ship.From{Disk: "x.img"}), true},
-		{"a set's file", stage(ship.From{Sets: []string{"./base.tgz"}}), true},
-		{"a copy from an image", stage(ship.From{Scratch: true}, "COPY --from=here a b"), true},
-		{"an address", stage(ship.From{Scratch: true}, "add https://example.com/a /a"), true},
-	} {
-		if got := (Options{ImageID: known}).volatile(t.Context(), tt.ship); got != tt.want {
-			t.Errorf("%s: volatile is %t", tt.name, got)
 		}
 	}
 }

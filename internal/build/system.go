@@ -22,6 +22,7 @@ func (b *builder) openCatalog(ctx context.Context, sets []string) (tree.Catalog,
 	if b.Catalog == nil {
 		return nil, errors.New("there is no source of system files")
 	}
+	b.volatile = b.volatile || slices.ContainsFunc(sets, isHostFile)
 	name := strings.Join(sets, " ")
 	if c := b.catalogs[name]; c != nil {
 		return c, nil
@@ -37,6 +38,13 @@ func (b *builder) openCatalog(ctx context.Context, sets []string) (tree.Catalog,
 	}
 	b.catalogs[name] = c
 	return c, nil
+}
+
+// isHostFile reports whether a set is a file of the host, as "./base.tgz" is,
+// and "comp:/usr/bin/strip" isn't.
+func isHostFile(set string) bool {
+	name, _, _ := strings.Cut(set, ":")
+	return strings.Contains(name, "/")
 }
 
 // close closes the catalogs that want to be.
