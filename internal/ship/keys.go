@@ -90,12 +90,13 @@ func definitionName(path string) string {
 	return base
 }
 
-// release is a version of NetBSD: 10.1, 11.0, 11.
-var release = regexp.MustCompile(`^[0-9]{1,3}(\.[0-9]{1,3}){0,2}(_[A-Z0-9]+)?$`)
+// release is a version of NetBSD, 10.1 or 11.0, or one that is built daily: the
+// branch 11, HEAD, daily:netbsd-11, or daily:HEAD/202611220000Z for that day's.
+var release = regexp.MustCompile(`^([0-9]{1,3}(\.[0-9]{1,3}){0,2}(_[A-Z0-9]+)?|HEAD|(daily:)?netbsd-[0-9]{1,3}|daily:([0-9]{1,3}|HEAD)|daily:(netbsd-[0-9]{1,3}|[0-9]{1,3}|HEAD)/[0-9]{12}Z)$`)
 
 func checkRelease(text string) error {
 	if text != "" && !release.MatchString(text) {
-		return fmt.Errorf("%s is no release: write one such as 10.1", quoted(text))
+		return fmt.Errorf("%s is no release: write one such as 10.1, HEAD or daily:netbsd-11", quoted(text))
 	}
 	return nil
 }
