@@ -309,9 +309,10 @@ func (b *builder) addPackages(ctx context.Context) error {
 	b.report.PrunedFiles, b.report.PrunedBytes = b.report.PrunedFiles+r.PrunedFiles, b.report.PrunedBytes+r.PrunedBytes
 	for _, n := range r.Notes {
 		switch {
-		case n.Guest:
+		case n.Known && !n.Guest:
+		case n.Guest || n.Script == "":
 			b.note("%s", n)
-		case !n.Known:
+		default:
 			b.note("not done: %s", n)
 		}
 	}

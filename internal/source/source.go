@@ -77,7 +77,7 @@ type Script struct {
 // A Note is about one place of a package.
 type Note struct {
 	Package string `json:"package"`
-	Script  string `json:"script,omitempty"` // "postinst"
+	Script  string `json:"script,omitempty"` // "postinst"; empty where the note is about no command
 	Line    int    `json:"line,omitempty"`   // of the script, from 1
 	Text    string `json:"text"`             // the command, or what is to be said
 	// Known is set for commands that have no meaning before a guest has

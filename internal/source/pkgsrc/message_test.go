@@ -34,7 +34,7 @@ func TestDisplay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []source.Note{{Package: "a 1", Text: "what its message may ask for: Add nginx=YES to /etc/rc.conf."}}
+	want := []source.Note{{Package: "a 1", Text: "its message: Add nginx=YES to /etc/rc.conf."}}
 	if diff := cmp.Diff(want, r.Notes); diff != "" {
 		t.Error(diff)
 	}

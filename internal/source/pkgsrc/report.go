@@ -44,10 +44,10 @@ func required(choices []choice) []source.Requirement {
 func (s *Source) reportOn(in *Installed, p plan, u *unpacked) {
 	r := &in.Report
 	if u.Signature != nil && s.Keyring == "" {
-		r.Notes = append(r.Notes, source.Note{Package: p.pkg.String(), Text: "checking who signed it: no keyring was given"})
+		r.Notes = append(r.Notes, source.Note{Package: p.pkg.String(), Text: "who signed it is not checked: no --pkgsrc-keyring was given"})
 	}
 	if text := message(u.Meta[u.list.display]); text != "" {
-		r.Notes = append(r.Notes, source.Note{Package: p.pkg.String(), Text: "what its message may ask for: " + text})
+		r.Notes = append(r.Notes, source.Note{Package: p.pkg.String(), Text: "its message: " + text})
 	}
 	script, ok := u.Meta["+INSTALL"]
 	if !ok {
@@ -78,6 +78,6 @@ func (s *Source) unverified(choices []choice, pkgs []source.Package) []source.No
 	}
 	return []source.Note{{
 		Package: taken[0].String(),
-		Text:    fmt.Sprintf("comparing %s with published digests: %s has none (--lock notes those of what came, and --locked holds to them)", which, s.Mirror),
+		Text:    fmt.Sprintf("%s has no digest to compare %s with (--lock notes those of what came, and --locked holds to them)", s.Mirror, which),
 	}}
 }

@@ -52,7 +52,7 @@ func TestUnverified(t *testing.T) {
 		}
 		want := []source.Note{{
 			Package: "b 2",
-			Text:    "comparing it and 1 more with published digests: " + s.Mirror + " has none (--lock notes those of what came, and --locked holds to them)",
+			Text:    s.Mirror + " has no digest to compare it and 1 more with (--lock notes those of what came, and --locked holds to them)",
 		}}
 		if diff := cmp.Diff(want, report.Notes); diff != "" {
 			t.Errorf("%s: %s", name, diff)
@@ -244,7 +244,7 @@ func TestSigned(t *testing.T) {
 			if got, err := tr.ReadFile("/usr/pkg/bin/a", 1<<20); err != nil || string(got) != long(nil).files[0].text {
 				t.Errorf("its file has %d bytes, %v", len(got), err)
 			}
-			want := []source.Note{{Package: "a 1", Text: "checking who signed it: no keyring was given"}}
+			want := []source.Note{{Package: "a 1", Text: "who signed it is not checked: no --pkgsrc-keyring was given"}}
 			if diff := cmp.Diff(want, r.Notes); diff != "" {
 				t.Error(diff)
 			}
