@@ -90,6 +90,7 @@ type Options struct {
 
 	Logger   *slog.Logger      // may be nil
 	Progress func(text string) // told what is going on, for people; may be nil
+	Step     func(text string) // told each step that is carried out, as it begins; may be nil
 	Output   io.Writer         // receives what steps print; may be nil
 }
 
@@ -225,6 +226,13 @@ func (o Options) time() time.Time {
 func (o Options) progress(text string) {
 	if o.Progress != nil {
 		o.Progress(text)
+	}
+}
+
+// begin tells that a step begins.
+func (o Options) begin(s ship.Step) {
+	if o.Step != nil {
+		o.Step(s.Text)
 	}
 }
 

@@ -230,7 +230,7 @@ func (b *builder) step(ctx context.Context, s ship.Step) error {
 	var err error
 	switch {
 	case s.Copy != nil:
-		b.progress(s.Text)
+		b.begin(s)
 		err = b.copy(ctx, s)
 	case s.Make != nil:
 		err = b.make(s)

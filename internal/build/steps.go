@@ -58,7 +58,7 @@ func (b *builder) tryNative(ctx context.Context, s ship.Step) (bool, error) {
 	}
 	b.tree.Watch()
 	n := native{tree: &b.tree, run: *s.Run, time: b.time(), why: b.whyOf(s), out: b.output(), arch: b.Guest.Arch}
-	b.progress(s.Text)
+	b.begin(s)
 	if err := n.do(ctx); err != nil {
 		return true, &StepError{Step: s, Text: err.Error()}
 	}
@@ -155,7 +155,7 @@ func (b *builder) runInGuest(ctx context.Context, steps []ship.Step) error {
 	j := Job{
 		Name: b.ship.Name, Guest: b.Guest, Tree: b.tree.Clone(), Steps: steps, Dir: dir,
 		Network: b.Network, Memory: b.StepMemory, Limit: b.StepLimit, Output: b.output(),
-		Started: func(n int) { b.progress(steps[n].Text) },
+		Started: func(n int) { b.begin(steps[n]) },
 	}
 	trees, err := b.Runner.Run(ctx, j)
 	if failed := new(StepError); !b.Network && errors.As(err, &failed) && wantsNetwork(failed.Step.Text) {

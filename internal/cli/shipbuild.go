@@ -49,6 +49,7 @@ func (r *runner) buildOptions(s ship.Ship) build.Options {
 		BuildArgs: r.shipOptions.BuildArgs,
 		Prune:     r.flags.sources.prune,
 		Progress:  func(text string) { r.status.pass("build", text) },
+		Step:      func(text string) { r.status.step("build", text) },
 	}
 	if r.guest.OS == machine.NetBSD {
 		o.Installs, o.Settle = pkgsrc.Installs, netbsd.Settle

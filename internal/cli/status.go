@@ -59,6 +59,16 @@ func (s *status) pass(word, text string) {
 	}
 }
 
+// step shows what is done from now on, such as "RUN make": as pass does on a
+// terminal, in a line of its own elsewhere.
+func (s *status) step(word, text string) {
+	if isTerminal(s.w) {
+		s.pass(word, text)
+		return
+	}
+	s.line(word, "%s", text)
+}
+
 // wipe takes a passing line away. The lock is held.
 func (s *status) wipe() {
 	if s.shown {
