@@ -41,13 +41,17 @@ func writeTo(path string, perm fs.FileMode, write func(io.Writer) error) error {
 		return err
 	}
 	fi, err := os.Lstat(path)
-	if err == nil && !fi.Mode().IsRegular() {
-		return writeThrough(path, write)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return replace(path, perm, write)
+	case err != nil:
+		return bare(err)
+	case fi.IsDir():
+		return errors.New("it is a folder")
+	case fi.Mode().IsRegular():
+		return replace(path, perm, write)
 	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return replace(path, perm, write)
+	return writeThrough(path, write)
 }
 
 // target follows the symbolic links at path, of which the last may lead to
@@ -90,14 +94,14 @@ func replace(path string, perm fs.FileMode, write func(io.Writer) error) (err er
 	dir := filepath.Dir(path)
 	f, err := os.CreateTemp(dir, Prefix+"*")
 	if err != nil {
-		return err
+		return fmt.Errorf("folder %s: %w", dir, bare(err))
 	}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, discard(f))
 		}
 	}()
-	if err := write(f); err != nil {
+	if err := write(unnamed{f}); err != nil {
 		return err
 	}
 	if err := f.Chmod(perm); err != nil {
@@ -113,6 +117,22 @@ func replace(path string, perm fs.FileMode, write func(io.Writer) error) (err er
 		return err
 	}
 	return syncDir(dir)
+}
+
+// unnamed is a temporary file whose errors don't tell its name, which is none
+// that anybody has asked for.
+type unnamed struct{ f *os.File }
+
+// Write implements io.Writer.
+func (u unnamed) Write(p []byte) (int, error) {
+	n, err := u.f.Write(p)
+	return n, bare(err)
+}
+
+// ReadFrom implements io.ReaderFrom, for systems that copy files themselves.
+func (u unnamed) ReadFrom(r io.Reader) (int64, error) {
+	n, err := u.f.ReadFrom(r)
+	return n, bare(err)
 }
 
 // WriteFile makes or replaces the file at path with data, whole or not at all.

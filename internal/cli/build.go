@@ -178,6 +178,11 @@ func (f *shipFlags) runner(a *app, path string) (*runner, output, error) {
 	if err := f.locks.check(); err != nil {
 		return nil, out, err
 	}
+	for _, name := range f.tag {
+		if err := store.CheckName(name); err != nil {
+			return nil, out, fmt.Errorf("-t: %w", err)
+		}
+	}
 	r.shipOptions.File, r.shipOptions.Target, r.shipOptions.AllowHostCommands = f.file, f.target, f.allowHost
 	return r, out, nil
 }
@@ -191,7 +196,7 @@ func (f *shipFlags) run(ctx context.Context, a *app, path string) error {
 	if r.home, err = a.home(); err != nil {
 		return err
 	}
-	if err := checkParent("--sbom", f.sbom); err != nil {
+	if err := f.checkDests(out); err != nil {
 		return err
 	}
 	s, k, err := r.shipAndKernelToBuild(ctx)
@@ -229,6 +234,26 @@ func (f *shipFlags) run(ctx context.Context, a *app, path string) error {
 		return f.name(ctx, r, img, report)
 	}
 	return r.export(ctx, img, out, r.flags.layout)
+}
+
+// checkDests fails where what comes out could not be put there.
+func (f *shipFlags) checkDests(out output) error {
+	if f.sbom != "" {
+		if err := checkDest(f.sbom); err != nil {
+			return fmt.Errorf("--sbom %w", err)
+		}
+	}
+	var err error
+	switch {
+	case out.kind == "dir":
+		err = checkNewFolder(out.dest)
+	case out.dest != "" && out.dest != "-":
+		err = checkDest(out.dest)
+	}
+	if err != nil {
+		return fmt.Errorf("-o type=%s: %w", out.kind, err)
+	}
+	return nil
 }
 
 // shipAndKernelToBuild loads the ship and the kernel that the user named for

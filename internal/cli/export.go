@@ -39,9 +39,8 @@ func (r *runner) exportTar(ctx context.Context, img image.Image, dest string) er
 	if dest == "-" {
 		return archive.WriteTar(ctx, r.app.out, entries)
 	}
-	err := atomicfile.Write(dest, 0o644, func(w io.Writer) error { return archive.WriteTar(ctx, w, entries) })
-	if err != nil {
-		return fmt.Errorf("write %s: %w", dest, err)
+	if err := atomicfile.Write(dest, 0o644, func(w io.Writer) error { return archive.WriteTar(ctx, w, entries) }); err != nil {
+		return err
 	}
 	return r.exported("tar", dest)
 }
@@ -58,12 +57,18 @@ func (r *runner) exported(kind, dest string) error {
 // exportDir fills a folder, which must be new or empty, as root with owners
 // and devices, else with all that a user can have.
 func (r *runner) exportDir(ctx context.Context, img image.Image, dest string) (err error) {
+	if err := checkNewFolder(dest); err != nil {
+		return err
+	}
+	_, missing := os.Stat(dest)
 	if err := os.MkdirAll(dest, 0o755); err != nil {
 		return fmt.Errorf("make the folder: %w", err)
 	}
-	if old, err := os.ReadDir(dest); err != nil || len(old) > 0 {
-		return errors.Join(err, fmt.Errorf("folder %s is not empty: remove it, or choose another", dest))
-	}
+	defer func() {
+		if err != nil && missing != nil {
+			err = errors.Join(err, os.RemoveAll(dest))
+		}
+	}()
 	root, err := os.OpenRoot(dest)
 	if err != nil {
 		return err

@@ -76,6 +76,16 @@ func (a *app) save(ctx context.Context, names []string, f saveFlags) error {
 	if err != nil {
 		return err
 	}
+	if f.output != "" && f.output != "-" {
+		if err := checkDest(f.output); err != nil {
+			return fmt.Errorf("-o %w", err)
+		}
+	}
+	for _, name := range names {
+		if _, err := s.Find(ctx, name); err != nil {
+			return err
+		}
+	}
 	write := func(w io.Writer) error { return a.saveImages(ctx, s, w, names, f) }
 	if f.format == formatSmolBSD {
 		write = func(w io.Writer) error { return a.saveDisk(ctx, s, w, names[0]) }

@@ -118,6 +118,9 @@ func filesOf(from fs.FS) ([]string, error) {
 // mayWrite refuses to replace a file, before any is written, and to put a
 // definition beside another, of which only one would be read.
 func mayWrite(dir string, paths []string) error {
+	if err := checkFolder(dir); err != nil {
+		return err
+	}
 	for _, p := range slices.Concat(paths, []string{"ship.conf", "Dockerfile", "SMOLerfile"}) {
 		_, err := os.Lstat(filepath.Join(dir, filepath.FromSlash(p)))
 		if err == nil {

@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -134,17 +133,4 @@ func (f *factsFile) write(found sbom.Facts) error {
 func nameDigest(text string) string {
 	sum := sha256.Sum256([]byte(text))
 	return hex.EncodeToString(sum[:16])
-}
-
-// checkParent fails where a file that a flag names could not be written after
-// all the work, for want of its folder. A flag that is not set names none.
-func checkParent(flag, file string) error {
-	if file == "" {
-		return nil
-	}
-	dir := filepath.Dir(file)
-	if fi, err := os.Stat(dir); err != nil || !fi.IsDir() {
-		return fmt.Errorf("%s %s: there is no folder %s: make it first", flag, file, dir)
-	}
-	return nil
 }

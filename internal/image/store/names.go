@@ -34,6 +34,15 @@ func fullName(ref string) (string, error) {
 	return repo + ":" + parsed.Identifier(), nil
 }
 
+// CheckName fails for what can't be the name of an image, with or without a tag.
+func CheckName(ref string) error {
+	full, err := fullName(ref)
+	if err == nil && strings.Contains(full, "@") {
+		return fmt.Errorf("image name %q: a digest is not for you to give: want a name such as web or web:1", ref)
+	}
+	return err
+}
+
 // SplitName returns a name without its tag or digest, and that.
 func SplitName(full string) (repo, tag string) {
 	if repo, digest, ok := strings.Cut(full, "@"); ok {
