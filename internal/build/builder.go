@@ -94,6 +94,7 @@ func (b *builder) runConf(ctx context.Context) error {
 		{"devices, time zone and name server", b.addSailors},
 		{b.packagesText(), b.addPackages},
 		{"folders, programs and overlays of " + b.ship.Name, b.addOwn},
+		{"files of accounts and services", b.addCommon},
 		{b.packagesText(), b.finishOfPackages},
 		{"accounts and services", b.addAccounts},
 		{"libraries", b.addLibraries},

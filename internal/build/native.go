@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path"
 	"regexp"
@@ -34,6 +35,7 @@ type native struct {
 
 	warnings []string
 	failed   error // to put files into the tree, which shells are silent about
+	refused  error // of the last file that could not be opened
 }
 
 // nativeTime bounds what a native step may take; it only prints.
@@ -212,7 +214,11 @@ func (n *native) print(ctx context.Context, f *syntax.File) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(r.Run(ctx, f), n.failed)
+	err = r.Run(ctx, f)
+	if n.failed == nil && err != nil && n.refused != nil {
+		return n.refused
+	}
+	return errors.Join(err, n.failed)
 }
 
 // open opens a file of the tree for writing.
@@ -225,10 +231,10 @@ func (n *native) open(_ context.Context, name string, flag int, _ os.FileMode) (
 		return nil, err
 	}
 	if p == "/" {
-		return nil, fmt.Errorf("cannot create %s: it is a %s", name, tree.Dir)
+		return nil, n.refuse(name, fmt.Sprintf("it is a %s", tree.Dir))
 	}
 	if up, err := n.tree.Lookup(path.Dir(p)); path.Dir(p) != "/" && (err != nil || up.Type != tree.Dir) {
-		return nil, fmt.Errorf("cannot create %s: there is no folder %s", name, path.Dir(p))
+		return nil, n.refuse(name, "there is no folder "+path.Dir(p))
 	}
 	w := &treeFile{native: n, entry: tree.NewFile(p, 0o644, nil, n.time, n.why)}
 	old, err := n.tree.Lookup(p)
@@ -236,7 +242,7 @@ func (n *native) open(_ context.Context, name string, flag int, _ os.FileMode) (
 	case err != nil:
 		return w, nil
 	case old.Type != tree.File:
-		return nil, fmt.Errorf("cannot create %s: it is a %s", name, old.Type)
+		return nil, n.refuse(name, fmt.Sprintf("it is a %s", old.Type))
 	}
 	w.entry.Path, w.entry.Mode, w.entry.UID, w.entry.GID = old.Path, old.Mode, old.UID, old.GID
 	if flag&os.O_APPEND != 0 {
@@ -247,6 +253,13 @@ func (n *native) open(_ context.Context, name string, flag int, _ os.FileMode) (
 		w.Buffer.Write(text)
 	}
 	return w, nil
+}
+
+// refuse returns why a file can't be written to, in the form that makes a
+// shell say so and go on with the next command.
+func (n *native) refuse(name, why string) error {
+	n.refused = &fs.PathError{Op: "cannot create", Path: name, Err: errors.New(why)}
+	return n.refused
 }
 
 // treeFile is a file of a tree that is being written.

@@ -80,6 +80,31 @@ func TestDevicesThatAreNotKnown(t *testing.T) {
 	}
 }
 
+// TestNativeGoesOn has a command fail that is not the last one, as a shell does.
+func TestNativeGoesOn(t *testing.T) {
+	for _, tt := range []struct {
+		text, err string
+		made      bool
+	}{
+		{"echo a > /no/x; echo b > /y", "", true},
+		{"echo b > /y; echo a > /no/x", "cannot create /no/x: there is no folder /no", true},
+		{"echo a > /no/x && echo b > /y", "cannot create /no/x: there is no folder /no", false},
+		{"echo a > /etc || echo b > /y", "", true},
+	} {
+		var files tree.Tree
+		putAll(t, &files, tree.Entry{Path: "/etc", Type: tree.Dir, Mode: 0o755})
+		var out strings.Builder
+		n := native{tree: &files, run: ship.Run{Args: []string{"/bin/sh", "-c", tt.text}, Shell: true}, arch: "i386", why: "a step", out: &out}
+		err := n.do(t.Context())
+		if (err == nil) != (tt.err == "") || err != nil && err.Error() != tt.err {
+			t.Errorf("%s: error %v; want %q", tt.text, err, tt.err)
+		}
+		if _, ok := files.Get("/y"); ok != tt.made || !strings.Contains(out.String(), "cannot create /") {
+			t.Errorf("%s: /y is there: %t, and it printed %q", tt.text, ok, out.String())
+		}
+	}
+}
+
 // FuzzNative looks whether what counts as native can be carried out: the only
 // errors are about the tree.
 func FuzzNative(f *testing.F) {

@@ -1,6 +1,7 @@
 package build
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/fakecracker/fakecracker/internal/image"
 	"github.com/fakecracker/fakecracker/internal/tree"
 )
 
@@ -85,5 +87,46 @@ func TestSettle(t *testing.T) {
 	o.Settle = func(*tree.Tree, time.Time) ([]string, error) { return nil, errors.New("odd certs.conf") }
 	if _, _, err := Build(t.Context(), s, o); err == nil || !strings.HasSuffix(err.Error(), "odd certs.conf") {
 		t.Errorf("Build = %v", err)
+	}
+}
+
+// TestCommonOverlays has overlays of a sailor checkout, which leave what is
+// there already, bring files that the system's sets have, too.
+func TestCommonOverlays(t *testing.T) {
+	const passwd = "root:*:0:0::0:0:root:/root:/bin/sh\nadmin:*:100:0::0:0:admin:/:/bin/sh\n"
+	s := systemShip(t, "etc/master.passwd="+passwd, "etc/rc.conf=hostname=mine\n")
+	s.Overlays[0].Keep = true
+	s.ShipPath = "/home/web"
+	img, _, err := Build(t.Context(), s, withSets(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for p, want := range map[string]string{
+		"/etc/master.passwd": passwd, "/etc/rc.conf": "hostname=mine\n", "/etc/group": "wheel:*:0:root\n",
+	} {
+		if got, err := img.Tree.ReadFile(p, 1000); err != nil || !strings.HasPrefix(string(got), want) {
+			t.Errorf("%s is %q, %v; want %q", p, got, err, want)
+		}
+	}
+}
+
+// TestSetsBesideTheShip names a file of the host by a relative path.
+func TestSetsBesideTheShip(t *testing.T) {
+	s := systemShip(t)
+	s.File, s.Sets = "/ships/web/ship.conf", []string{"base", "./own.tgz", "../other/x.tgz:/bin/x", "/abs.tgz", "comp:/usr/bin/strip"}
+	s.Bins = []string{"/bin/cat"}
+	o := withSets(t)
+	catalog := o.Catalog
+	var asked []string
+	o.Catalog = func(ctx context.Context, g image.Guest, sets []string) (tree.Catalog, error) {
+		asked = sets
+		return catalog(ctx, g, sets)
+	}
+	if _, _, err := Build(t.Context(), s, o); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"base", "/ships/web/own.tgz", "/ships/other/x.tgz:/bin/x", "/abs.tgz", "comp:/usr/bin/strip"}
+	if diff := cmp.Diff(want, asked); diff != "" {
+		t.Error(diff)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -28,7 +29,7 @@ func (b *builder) openCatalog(ctx context.Context, sets []string) (tree.Catalog,
 		return c, nil
 	}
 	b.progress("open sets " + name)
-	c, err := b.Catalog(ctx, b.Guest, sets)
+	c, err := b.Catalog(ctx, b.Guest, b.besideShip(sets))
 	if err != nil {
 		return nil, err
 	}
@@ -38,6 +39,19 @@ func (b *builder) openCatalog(ctx context.Context, sets []string) (tree.Catalog,
 	}
 	b.catalogs[name] = c
 	return c, nil
+}
+
+// besideShip returns the sets with those that are files of the host by their
+// whole path: one that is relative is relative to the definition's folder.
+func (b *builder) besideShip(sets []string) []string {
+	dir := cmp.Or(b.ship.Context, filepath.Dir(b.ship.File))
+	all := slices.Clone(sets)
+	for i, set := range all {
+		if isHostFile(set) && !filepath.IsAbs(set) {
+			all[i] = filepath.Join(dir, set)
+		}
+	}
+	return all
 }
 
 // isHostFile reports whether a set is a file of the host, as "./base.tgz" is,
@@ -136,13 +150,30 @@ func (b *builder) wantSystem(ctx context.Context, g *tree.Gatherer) error {
 			return err
 		}
 	}
+	return nil
+}
+
+// addCommon adds the system's own files of accounts and services, where there
+// are none yet: the overlays of a sailor checkout bring them, too.
+func (b *builder) addCommon(ctx context.Context) error {
+	if !b.wantsSystem() {
+		return nil
+	}
 	for _, v := range []struct {
 		name string
 		need bool
 	}{{"services", len(b.ship.Services) > 0}, {"packages", len(b.asked) > 0}, {"shippath", forSailor(b.ship)}} {
-		if v.need {
-			return addThose(ctx, g, commonFiles, b.because(v.name)+" (accounts and services)")
+		if !v.need {
+			continue
 		}
+		g, err := b.gatherer(ctx)
+		if err != nil {
+			return err
+		}
+		if err := addThose(ctx, g, commonFiles, b.because(v.name)+" (accounts and services)"); err != nil {
+			return err
+		}
+		return g.Close(ctx)
 	}
 	return nil
 }

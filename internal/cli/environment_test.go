@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"path/filepath"
 	"testing"
 
 	"github.com/spf13/cobra"
@@ -21,5 +22,20 @@ func TestServersOfTheEnvironment(t *testing.T) {
 	}
 	if f.mirror != "/mirror" || f.pkgsrc != "/mine" {
 		t.Errorf("mirror %q, pkgsrc %q", f.mirror, f.pkgsrc)
+	}
+}
+
+// TestPlaces has folders be the same ones wherever a command is run.
+func TestPlaces(t *testing.T) {
+	dir := t.TempDir()
+	t.Chdir(dir)
+	for text, want := range map[string]string{
+		"m": filepath.Join(dir, "m"), "../x": filepath.Join(filepath.Dir(dir), "x"), "/m": "/m", "file:///m": "/m", "": "",
+		"https://example.com/m": "https://example.com/m",
+	} {
+		var p place
+		if err := p.Set(text); err != nil || string(p) != want {
+			t.Errorf("%q is %q, %v; want %q", text, p, err, want)
+		}
 	}
 }

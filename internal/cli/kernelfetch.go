@@ -66,7 +66,7 @@ goes on where it stopped. --list prints the names.`,
 			return a.printKernel(k)
 		},
 	}
-	c.Flags().StringVar(&f.mirror, "mirror", "", serverUsage("mirror", "`ADDRESS` or folder that holds NetBSD's releases"))
+	c.Flags().Var((*place)(&f.mirror), "mirror", serverUsage("mirror", "`ADDRESS` or folder that holds NetBSD's releases"))
 	c.Flags().StringVar(&f.smolMirror, "smol-mirror", "", "`ADDRESS` or folder that holds smolBSD's kernels")
 	f.packages.declare(c)
 	c.Flags().BoolVar(&list, "list", false, "list the names that can be fetched")

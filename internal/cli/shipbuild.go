@@ -39,7 +39,7 @@ func (r *runner) buildOptions(s ship.Ship) build.Options {
 		Cache:     filepath.Join(r.home, "cache"),
 		Packages:  src.packages(r.guest),
 		Catalog:   src.catalog,
-		System:    src.system(),
+		System:    src.system(r.guest),
 		Images:    r.baseImage,
 		ImageID:   r.baseID,
 		Runner:    &stepRunner{r},

@@ -40,11 +40,11 @@ type sourceFlags struct {
 
 func (f *sourceFlags) declare(c *cobra.Command) {
 	fl := c.Flags()
-	fl.StringVar(&f.mirror, "mirror", "", serverUsage("mirror", "`ADDRESS` or folder of a NetBSD mirror (NetBSD-10.1/… is in it), for sets and kernels"))
-	fl.StringVar(&f.pkgsrc, "pkgsrc", "", serverUsage("pkgsrc", "`ADDRESS` or folder of pkgsrc's binary packages (i386/10.1/All is in it)"))
+	fl.Var((*place)(&f.mirror), "mirror", serverUsage("mirror", "`ADDRESS` or folder of a NetBSD mirror (NetBSD-10.1/… is in it), for sets and kernels"))
+	fl.Var((*place)(&f.pkgsrc), "pkgsrc", serverUsage("pkgsrc", "`ADDRESS` or folder of pkgsrc's binary packages (i386/10.1/All is in it)"))
 	fl.StringVar(&f.keyring, "pkgsrc-keyring", "", "`FILE` of OpenPGP keys, by one of which all of pkgsrc's packages have to be signed")
 	fl.BoolVar(&f.unverified, "allow-unverified", false, "take pkgsrc's packages by plain HTTP though nothing tells whether they are what was published")
-	fl.StringVar(&f.sysroot, "sysroot", "", "take system files from this `FOLDER` of the host, as sailor does, not from a release's sets")
+	fl.Var((*place)(&f.sysroot), "sysroot", "take system files from this `FOLDER` of the host, as sailor does, not from a release's sets")
 	fl.BoolVar(&f.prune, "prune", false, "leave out manual pages, headers, static libraries and translations")
 	f.packages.declare(c)
 }
@@ -54,7 +54,7 @@ type archiveFlags struct{ repo.Source }
 
 func (f *archiveFlags) declare(c *cobra.Command) {
 	fl := c.Flags()
-	fl.StringVar(&f.Base, "debian", "", serverUsage("debian", "`ADDRESS` or folder of a Debian archive (dists and pool are in it), in place of the host's apt sources"))
+	fl.Var((*place)(&f.Base), "debian", serverUsage("debian", "`ADDRESS` or folder of a Debian archive (dists and pool are in it), in place of the host's apt sources"))
 	fl.Var((*suites)(&f.Suites), "debian-suite", "`SUITE` of the archive, or several: bookworm,bookworm-security (default stable); bookworm:main+contrib for more than main")
 	fl.StringVar(&f.Keyring, "debian-keyring", "", "`FILE` of the keys that the archive has to be signed with (default: Debian's, where this host has them)")
 }
@@ -66,6 +66,27 @@ func (f archiveFlags) source() *repo.Source {
 	}
 	return &f.Source
 }
+
+// A place is a flag of an address or a folder, which is the same one wherever
+// the command is run.
+type place string
+
+// Set implements pflag.Value.
+func (p *place) Set(text string) error {
+	*p = place(text)
+	if dir, local := fetch.LocalPath(text); local && text != "" {
+		abs, err := filepath.Abs(dir)
+		*p = place(abs)
+		return err
+	}
+	return nil
+}
+
+// String implements pflag.Value.
+func (p *place) String() string { return string(*p) }
+
+// Type implements pflag.Value.
+func (p *place) Type() string { return "ADDRESS" }
 
 // suites are a flag that can be given many times.
 type suites []repo.Suite
@@ -112,6 +133,11 @@ func (s *sources) catalog(ctx context.Context, g image.Guest, sets []string) (tr
 	if s.flags.sysroot != "" {
 		return hostdir.Open(s.flags.sysroot)
 	}
+	return s.sets(g).Open(ctx, sets)
+}
+
+// sets are those of a NetBSD release.
+func (s *sources) sets(g image.Guest) *netbsd.Source {
 	src := &netbsd.Source{
 		Mirrors: []string{kernel.DefaultMirror, kernel.DefaultArchive},
 		Daily:   []string{kernel.DefaultDaily},
@@ -123,16 +149,16 @@ func (s *sources) catalog(ctx context.Context, g image.Guest, sets []string) (tr
 	if m := s.flags.mirror; m != "" {
 		src.Mirrors, src.Daily = []string{m}, []string{m, strings.TrimSuffix(m, "/NetBSD") + "/NetBSD-daily"}
 	}
-	return src.Open(ctx, sets)
+	return src
 }
 
 // system identifies the stock that catalog opens. A folder of the host, and
 // the latest of daily builds, may be another each time.
-func (s *sources) system() string {
+func (s *sources) system(g image.Guest) string {
 	if _, err := strconv.ParseFloat(s.release, 64); s.flags.sysroot != "" || err != nil {
 		return time.Now().String()
 	}
-	return strings.Join([]string{s.release, s.flags.mirror, s.flags.sysroot}, " ")
+	return strings.Join([]string{s.release, s.flags.mirror, s.sets(g).FolderState()}, " ")
 }
 
 // packages returns the source of packages for the guest.

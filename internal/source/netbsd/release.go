@@ -87,6 +87,26 @@ func (s *Source) list(ctx context.Context, fresh bool) (listing, error) {
 	return listing{}, fmt.Errorf("no mirror has that release for %s: %w", s.Arch, first)
 }
 
+// FolderState tells whether the mirror lists what it did before, where it is a
+// folder of this host and so may be changed by anybody. It is empty for servers.
+func (s *Source) FolderState() string {
+	bases, folder, _, err := s.place()
+	if err != nil {
+		return ""
+	}
+	var text strings.Builder
+	for _, base := range bases {
+		dir, local := fetch.LocalPath(base)
+		if !local {
+			continue
+		}
+		if fi, err := os.Stat(filepath.Join(dir, filepath.FromSlash(folder), "SHA512")); err == nil {
+			fmt.Fprintf(&text, "%s %d %d\n", dir, fi.Size(), fi.ModTime().UnixNano())
+		}
+	}
+	return text.String()
+}
+
 // listOne fills l with what one mirror has: as it was kept, where that is as
 // good, and where there is nothing better, if that is allowed.
 func (s *Source) listOne(ctx context.Context, l *listing, keptIsGood, keptWillDo bool) error {

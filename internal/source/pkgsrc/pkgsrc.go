@@ -16,6 +16,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"os"
 	"path"
 	"path/filepath"
 	"time"
@@ -214,14 +215,19 @@ func (s *Source) Key() string {
 		return ""
 	}
 	h, err := readHeader(s.indexPath())
-	if err != nil {
+	if err != nil || s.changed(context.Background(), h) { // nothing is waited for
 		return ""
 	}
 	return s.key(h)
 }
 
 func (s *Source) key(h header) string {
-	text := fmt.Sprintf("%d %q %q %q %q %q %q %q %t %d", treeVersion, h.Digest, h.Sums, s.OS, s.Arch, s.Prefix, s.DBDir, s.Keyring, s.AllowUnverified, s.time().UnixNano())
+	keys := "none"
+	if s.Keyring != "" {
+		b, err := os.ReadFile(s.Keyring)
+		keys = fmt.Sprintf("%x %v", sha256.Sum256(b), err)
+	}
+	text := fmt.Sprintf("%d %q %q %q %q %q %q %q %t %d", treeVersion, h.Digest, h.Sums, s.OS, s.Arch, s.Prefix, s.DBDir, keys, s.AllowUnverified, s.time().UnixNano())
 	sum := sha256.Sum256([]byte(text))
 	return hex.EncodeToString(sum[:])
 }

@@ -328,6 +328,59 @@ func TestOnce(t *testing.T) {
 	}
 }
 
+// TestChangedFolder sees at once that a folder of the host has other packages.
+func TestChangedFolder(t *testing.T) {
+	r := newRepo(t, webPackages()...)
+	s := r.source(t)
+	s.Mirror = r.dir
+	version := func() string {
+		t.Helper()
+		_, report, err := s.Packages(t.Context(), []string{"nginx"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return report.Packages[len(report.Packages)-1].Version
+	}
+	first := version()
+	key := s.Key()
+	if key == "" || s.Key() != key {
+		t.Errorf("the key is %q", key)
+	}
+	newer := webPackages()
+	newer[0].name = "nginx-1.28"
+	r.write(t, newer...)
+	later := time.Now().Add(time.Second)
+	if err := os.Chtimes(filepath.Join(r.dir, "pkg_summary.gz"), later, later); err != nil {
+		t.Fatal(err)
+	}
+	if got := s.Key(); got != "" {
+		t.Errorf("the key is %q with a list that is none any more", got)
+	}
+	if got := version(); got == first || got != "1.28" || s.Key() == key {
+		t.Errorf("nginx is %s, after %s", got, first)
+	}
+}
+
+// TestKeyOfKeyring has another keyring in a file of the same name.
+func TestKeyOfKeyring(t *testing.T) {
+	r := newRepo(t, webPackages()...)
+	s := r.source(t)
+	if _, _, err := s.Packages(t.Context(), []string{"nginx"}); err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]bool{s.Key(): true}
+	s.Keyring = filepath.Join(t.TempDir(), "keys")
+	for _, text := range []string{"one", "two"} {
+		if err := os.WriteFile(s.Keyring, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if key := s.Key(); key == "" || seen[key] {
+			t.Errorf("with the keys %q the key is the same: %q", text, key)
+		}
+		seen[s.Key()] = true
+	}
+}
+
 func TestRefresh(t *testing.T) {
 	r := newRepo(t, webPackages()...)
 	s := r.source(t)

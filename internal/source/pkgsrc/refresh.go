@@ -55,7 +55,7 @@ func (s *Source) open(ctx context.Context, force bool) (x *index, fresh bool, er
 		}
 		return x, false, nil
 	}
-	if x != nil && ((!force && age < s.maxAge()) || (force && !s.Refresh && age < youngAge)) {
+	if x != nil && !s.changed(ctx, x.header) && ((!force && age < s.maxAge()) || (force && !s.Refresh && age < youngAge)) {
 		return x, false, nil
 	}
 	newer, err := s.refresh(ctx, x)
@@ -74,6 +74,16 @@ func (s *Source) open(ctx context.Context, force bool) (x *index, fresh bool, er
 	s.Say("no new package list, going on with the one at hand: " + err.Error())
 	later := time.Now().Add(retryAge - s.maxAge())
 	return x, false, os.Chtimes(at, later, later)
+}
+
+// changed reports whether the repository is a folder of this host with another
+// summary than the one that is kept: to look at that takes no time.
+func (s *Source) changed(ctx context.Context, h header) bool {
+	if _, local := fetch.LocalPath(h.Address); !local {
+		return false
+	}
+	stamp, err := s.client().Stamp(ctx, h.Address)
+	return err != nil || stamp != h.Stamp
 }
 
 // kept returns what is kept of the summary, nil where there is nothing, and
