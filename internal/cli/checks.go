@@ -14,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/fakecracker/fakecracker/internal/fetch"
 	"github.com/fakecracker/fakecracker/internal/kernel"
 	"github.com/fakecracker/fakecracker/internal/machine/qemu"
 )
@@ -155,9 +156,13 @@ func (d *doctor) kernels(s *kernel.Store) {
 	}
 }
 
-// mirrors asks each default mirror for its front page, all at once.
-func (d *doctor) mirrors(ctx context.Context) {
+// mirrors asks each mirror for its front page, all at once: the default ones,
+// or in place of NetBSD's own the one that the environment names.
+func (d *doctor) mirrors(ctx context.Context, own string) {
 	addresses := []string{kernel.DefaultMirror, kernel.DefaultDaily, kernel.DefaultSmolMirror}
+	if own != "" {
+		addresses = []string{own, kernel.DefaultSmolMirror}
+	}
 	errs := make([]error, len(addresses))
 	var asked sync.WaitGroup
 	for n, address := range addresses {
@@ -166,7 +171,7 @@ func (d *doctor) mirrors(ctx context.Context) {
 	asked.Wait()
 	for n, address := range addresses {
 		if errs[n] != nil {
-			d.add(levelFail, "mirror %s can't be reached: %v (use --mirror, or: fakecracker kernel import FILE)", address, errs[n])
+			d.add(levelFail, "mirror %s can't be reached: %v (use --mirror or $FAKECRACKER_MIRROR, or: fakecracker kernel import FILE)", address, errs[n])
 			continue
 		}
 		d.add(levelOK, "mirror %s", address)
@@ -175,6 +180,10 @@ func (d *doctor) mirrors(ctx context.Context) {
 
 // reach asks for an address; any answer will do.
 func reach(ctx context.Context, address string) error {
+	if dir, local := fetch.LocalPath(address); local {
+		_, err := os.Stat(dir)
+		return innermost(err)
+	}
 	ctx, cancel := context.WithTimeout(ctx, mirrorLimit)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodHead, address+"/", nil)

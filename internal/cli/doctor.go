@@ -71,7 +71,7 @@ func (a *app) examine(ctx context.Context, offline bool) ([]finding, error) {
 	d.tap()
 	d.kernels(a.kernelStore(home))
 	if !offline {
-		d.mirrors(ctx)
+		d.mirrors(ctx, a.getenv(servers()["mirror"]))
 	}
 	return d.findings, nil
 }

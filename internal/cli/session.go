@@ -81,6 +81,9 @@ func (r *runner) start(ctx context.Context) (*instance.Instance, error) {
 	if r.accel.Name != "tcg" {
 		c.Watchdog = watchdog
 	}
+	if m := p.Machine.Memory; p.Options.Image.Guest.OS == machine.Linux && m < leastLinux {
+		r.status.line("note", "%s is little for a Linux guest, which may not come up: try -m 96M", formatMemory(m))
+	}
 	r.status.line("vm", "%-22s %s on %s, %s", p.Options.Name, p.Machine.Type, accelText(r.accel), formatMemory(p.Machine.Memory))
 	return p.Start(ctx, c)
 }

@@ -75,10 +75,8 @@ func (r *runner) build(ctx context.Context, s ship.Ship, o build.Options) (image
 		for _, d := range report.Details {
 			r.status.line("detail", "%s", d)
 		}
-		for _, p := range report.Pruned {
-			r.status.line("pruned", "%s", p)
-		}
 	}
+	r.tellPruned(report.Pruned)
 	how := "built in " + formatElapsed(report.Elapsed)
 	if report.Cached {
 		how = "cached"

@@ -7,6 +7,10 @@ import (
 	"strings"
 )
 
+// leastLinux is the memory that a Linux guest needs, in bytes: what Debian's
+// kernel comes up with, and some more for a service.
+const leastLinux = 80 << 20
+
 // parseMemory reads a number of bytes with docker's suffixes: b, k, m, g, in
 // either case, with or without a B behind. "" is 0.
 func parseMemory(s string) (int64, error) {
