@@ -310,7 +310,7 @@ func (r *runner) addBasePackages(ctx context.Context, d *store.Draft) error {
 
 // draftOf is the image as the store takes it.
 func draftOf(img image.Image, report build.Report, asked func(source.Package) string, notAfter time.Time) store.Draft {
-	d := store.Draft{Guest: img.Guest, Config: img.Config, Base: report.Base, Created: newest(img.Tree, notAfter)}
+	d := store.Draft{Guest: img.Guest, Config: img.Config, Base: report.Base, Created: tree.Newest(tree.Clamp(img.Tree.All(), notAfter))}
 	for _, l := range report.Layers {
 		d.Layers = append(d.Layers, store.Layer{
 			Entries: tree.Clamp(l.Entries, notAfter), Removed: l.Removed, CreatedBy: l.Text, Empty: l.Empty(),
@@ -334,21 +334,6 @@ func asker(s ship.Ship) func(source.Package) string {
 		}
 		return fmt.Sprintf("%s  packages=%q", where, strings.Join(s.Packages, " "))
 	}
-}
-
-// newest is when the last of the files was made: what an image's own date is,
-// so that the same files are the same image.
-func newest(t tree.Tree, notAfter time.Time) time.Time {
-	var last time.Time
-	for _, e := range t.All() {
-		if e.ModTime.After(last) {
-			last = e.ModTime
-		}
-	}
-	if !notAfter.IsZero() && last.After(notAfter) {
-		return notAfter
-	}
-	return last
 }
 
 // names are those that the image gets.

@@ -21,8 +21,9 @@ import (
 // writeSBOM writes what an image is made of.
 func (r *runner) writeSBOM(file string, img image.Image, report build.Report) error {
 	s := sbom.Subject{
-		Image: img, ID: report.ID, Tool: "fakecracker-" + readVersion().Version, Created: newest(img.Tree, r.app.sourceDate()),
-		Sets: report.Sets, Packages: report.Packages, Made: madeBySteps(img.Tree, report.Steps),
+		Image: img, ID: report.ID, Tool: "fakecracker-" + readVersion().Version,
+		Created: tree.Newest(tree.Clamp(img.Tree.All(), r.app.sourceDate())),
+		Sets:    report.Sets, Packages: report.Packages, Made: madeBySteps(img.Tree, report.Steps),
 	}
 	for _, b := range report.Bases {
 		s.Bases = append(s.Bases, sbom.Base{Ref: b.Ref, ID: b.ID, Packages: b.Packages})
