@@ -137,6 +137,7 @@ func (g guest) prepare(t *testing.T) map[string]string {
 		"PROBE":       probe,
 		"PLATFORM":    g.goos + "/" + g.goarch,
 		"WEB":         filepath.Join(dir, "web"),
+		"GOCACHE":     goCache(t),
 	}
 	switch g.web {
 	case "nginx":
@@ -149,6 +150,16 @@ func (g guest) prepare(t *testing.T) map[string]string {
 		}
 	}
 	return vars
+}
+
+// goCache is where Go keeps what it has compiled: scripts have another home.
+func goCache(t *testing.T) string {
+	t.Helper()
+	out, err := exec.Command("go", "env", "GOCACHE").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimSpace(string(out))
 }
 
 // other is a guest whose programs don't run in g.
