@@ -81,7 +81,6 @@ type Options struct {
 	// later than that, so that neither checkouts nor clocks matter.
 	FixedTimes bool
 
-	Target     string            // the stage to build; "": the last
 	BuildArgs  map[string]string // values of ARG
 	Network    bool              // steps may reach the outside
 	Prune      bool              // leave out what nothing reads, as if the ship said so

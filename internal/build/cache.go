@@ -91,7 +91,7 @@ func (o Options) hostState(ctx context.Context, s ship.Ship) (*hostState, error)
 	if err != nil {
 		return nil, fmt.Errorf("look for an earlier build: %w", err)
 	}
-	fmt.Fprintf(st.hash, "%d %s %d %s %q %q %q %q %t %t %t\n", manifestVersion, o.Guest, o.time().UnixNano(), b, o.System, o.Kernel, o.Target, o.BuildArgs, o.Network, o.Prune, o.FixedTimes)
+	fmt.Fprintf(st.hash, "%d %s %d %s %q %q %q %t %t %t\n", manifestVersion, o.Guest, o.time().UnixNano(), b, o.System, o.Kernel, o.BuildArgs, o.Network, o.Prune, o.FixedTimes)
 	for _, stage := range s.Stages {
 		if stage.From.Image != "" {
 			fmt.Fprintf(st.hash, "from %s\n", o.ImageID(ctx, stage.From.Image, o.Guest))

@@ -44,7 +44,7 @@ func (b *builder) copy(ctx context.Context, s ship.Step) error {
 	}
 	for _, source := range c.Sources {
 		do := b.copySource
-		if c.Fetch && isAddress(source) {
+		if c.Fetch && ship.IsAddress(source) {
 			do = b.addAddress
 		}
 		if err := do(ctx, c, source); err != nil {
@@ -52,10 +52,6 @@ func (b *builder) copy(ctx context.Context, s ship.Step) error {
 		}
 	}
 	return b.copyInline(c)
-}
-
-func isAddress(s string) bool {
-	return strings.HasPrefix(s, "http://") || strings.HasPrefix(s, "https://")
 }
 
 // openFrom gets the files of the stage or image that c copies from.

@@ -18,15 +18,8 @@ import (
 // runStages builds the stage that is wanted, and those that it takes files
 // from.
 func (b *builder) runStages(ctx context.Context) error {
-	last := len(b.ship.Stages) - 1
-	if b.Target != "" {
-		var err error
-		if last, err = b.findStage(b.Target); err != nil {
-			return err
-		}
-	}
 	b.stages = make(map[int]*state)
-	s, err := b.stage(ctx, last)
+	s, err := b.stage(ctx, len(b.ship.Stages)-1)
 	if err != nil {
 		return err
 	}

@@ -100,7 +100,7 @@ func (l *locking) hold(o *build.Options) {
 		return
 	}
 	o.FixedTimes = true
-	l.settings = settingsOf(*o)
+	l.settings = settingsOf(*o, l.runner.shipOptions.Target)
 	l.noteSystem(o)
 	if l.old == nil {
 		return

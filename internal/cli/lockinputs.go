@@ -72,10 +72,10 @@ func shipDir(s ship.Ship) string {
 
 // settingsOf returns the flags that decide what is built, and that nothing
 // else in a lock shows.
-func settingsOf(o build.Options) []lock.Setting {
+func settingsOf(o build.Options, target string) []lock.Setting {
 	var all []lock.Setting
-	if o.Target != "" {
-		all = append(all, lock.Setting{Name: "--target", Value: o.Target})
+	if target != "" {
+		all = append(all, lock.Setting{Name: "--target", Value: target})
 	}
 	for _, name := range slices.Sorted(maps.Keys(o.BuildArgs)) {
 		all = append(all, lock.Setting{Name: "--build-arg " + name, Value: o.BuildArgs[name]})

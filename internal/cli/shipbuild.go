@@ -45,7 +45,6 @@ func (r *runner) buildOptions(s ship.Ship) build.Options {
 		Runner:    &stepRunner{r},
 		Fetch:     src.client("downloads", ""),
 		Time:      r.app.sourceDate(),
-		Target:    r.shipOptions.Target,
 		BuildArgs: r.shipOptions.BuildArgs,
 		Prune:     r.flags.sources.prune,
 		Progress:  func(text string) { r.status.pass("build", text) },

@@ -45,7 +45,7 @@ func (e *evaluator) add(cmd *instructions.AddCommand) (Step, error) {
 	}
 	addresses := 0
 	for _, s := range c.Sources {
-		if isAddress(s) {
+		if IsAddress(s) {
 			addresses++
 		}
 	}
@@ -187,11 +187,11 @@ func (e *evaluator) sources(c *Copy) error {
 		switch {
 		case s == "":
 			return fmt.Errorf("%s: a source is empty", e.in.verb())
-		case isAddress(s) && git.MatchString(s), c.Fetch && git.MatchString(s) && !path.IsAbs(s) && strings.Contains(s, ":"):
+		case IsAddress(s) && git.MatchString(s), c.Fetch && git.MatchString(s) && !path.IsAbs(s) && strings.Contains(s, ":"):
 			return fmt.Errorf("%s of a git repository is not supported: clone it, then COPY it", e.in.verb())
-		case isAddress(s) && c.Fetch:
+		case IsAddress(s) && c.Fetch:
 			continue
-		case isAddress(s):
+		case IsAddress(s):
 			return fmt.Errorf("COPY %s: COPY takes no addresses, ADD does", s)
 		case c.From != "":
 			c.Sources[i] = tidy("/"+s, c.Parents)
@@ -234,6 +234,7 @@ func (e *evaluator) fromContext(s string) string {
 	return s
 }
 
-func isAddress(s string) bool {
+// IsAddress reports whether a source of an ADD is one of the web.
+func IsAddress(s string) bool {
 	return strings.HasPrefix(s, "http://") || strings.HasPrefix(s, "https://")
 }

@@ -156,7 +156,7 @@ func checkSteps(t *testing.T, ev Evaluation) {
 				t.Errorf("step %+v copies %+v", s.Text, *c)
 			}
 			for _, source := range c.Sources {
-				if c.From == "" && !isAddress(source) && !filepath.IsLocal(source) {
+				if c.From == "" && !IsAddress(source) && !filepath.IsLocal(source) {
 					t.Errorf("%s: source %q leaves the context", s.Text, source)
 				}
 			}

@@ -30,7 +30,7 @@ func (v variables) Get(name string) (string, bool) {
 // Keys returns the names, sorted.
 func (v variables) Keys() []string { return slices.Sorted(maps.Keys(v)) }
 
-// A expansion expands the words of an instruction by docker's rules.
+// An expansion expands the words of an instruction by docker's rules.
 type expansion struct {
 	escape  rune
 	vars    variables
