@@ -43,6 +43,9 @@ type Options struct {
 	// System tells apart the stocks that Catalog may open: a release and
 	// where it is from.
 	System string
+	// Passing says that what Catalog opens may change at any time, as folders
+	// of the host do: a build that took files of it is not kept.
+	Passing bool
 	// Images returns an image that another builds on, and its ID if it is
 	// stored here. Nil: there are none.
 	Images func(ctx context.Context, ref string, g image.Guest) (image.Image, string, error)

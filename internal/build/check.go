@@ -64,7 +64,7 @@ func (b *builder) check(ctx context.Context) error {
 	}
 	for _, p := range missing {
 		if slices.Contains(own, p.Path) {
-			return fmt.Errorf("%s: add the package or file that has it, or link the program statically", p)
+			return fmt.Errorf("%s: %s", p, b.remedy())
 		}
 		b.remark(p.Why, "%s", p)
 	}
@@ -72,6 +72,14 @@ func (b *builder) check(ctx context.Context) error {
 		return err
 	}
 	return b.checkUser()
+}
+
+// remedy is what to do about a library that is missing.
+func (b *builder) remedy() string {
+	if b.Guest.OS == "linux" && b.Catalog == nil {
+		return "add the package or file that has it, take it from this host with --sysroot /, or link the program statically"
+	}
+	return "add the package or file that has it, or link the program statically"
 }
 
 // findCmd returns the file that the ship starts, "" when it doesn't say.

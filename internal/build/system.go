@@ -23,7 +23,7 @@ func (b *builder) openCatalog(ctx context.Context, sets []string) (tree.Catalog,
 	if b.Catalog == nil {
 		return nil, errors.New("there is no source of system files")
 	}
-	b.volatile = b.volatile || slices.ContainsFunc(sets, isHostFile)
+	b.volatile = b.volatile || b.Passing || slices.ContainsFunc(sets, isHostFile)
 	name := strings.Join(sets, " ")
 	if c := b.catalogs[name]; c != nil {
 		return c, nil
@@ -192,12 +192,17 @@ func addThose(ctx context.Context, g *tree.Gatherer, paths []string, why string)
 // the system: libraries, interpreters, what packages say they require, and
 // what is loaded by name only.
 func (b *builder) addLibraries(ctx context.Context) error {
+	at := b.systemAt()
 	if !b.wantsSystem() {
-		return nil
+		lack, err := b.lack(ctx)
+		if err != nil || lack == nil {
+			return err
+		}
+		at = lack.String()
 	}
 	g, err := b.gatherer(ctx)
 	if err != nil {
-		return fmt.Errorf("%s: %w", b.systemAt(), err)
+		return fmt.Errorf("%s: %w", at, err)
 	}
 	// First what files show that they need: that says more than what their
 	// packages do.
@@ -232,6 +237,25 @@ func (b *builder) addLibraries(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// lack returns a library or interpreter that a program of the ship's own needs,
+// and that has to come from the system as nothing else brought it: nil where
+// there is none, or no stock of system files.
+func (b *builder) lack(ctx context.Context) (*tree.Problem, error) {
+	if b.Catalog == nil || len(b.own) == 0 {
+		return nil, nil
+	}
+	missing, err := b.tree.Missing(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range missing {
+		if slices.Contains(b.own, p.Path) {
+			return &p, nil
+		}
+	}
+	return nil, nil
 }
 
 // buildInfos returns where pkgsrc's packages say what they require of the

@@ -96,6 +96,9 @@ func settingsOf(o build.Options, target string) []lock.Setting {
 // it: there is no set whose digest says that. Times are those of the ship's own
 // files, since a copy of the folder has others.
 func (l *locking) noteSystem(o *build.Options) {
+	if o.Catalog == nil {
+		return
+	}
 	open, date := o.Catalog, o.Time
 	if date.IsZero() {
 		date = time.Unix(0, 0).UTC()

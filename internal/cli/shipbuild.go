@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 
 	"github.com/fakecracker/fakecracker/internal/build"
@@ -33,6 +34,9 @@ func (r *runner) buildOptions(s ship.Ship) build.Options {
 	if src.release == "" {
 		src.release = defaultRelease
 	}
+	if src.flags.sysroot == "" && isProgram(s) && hostRuns(r.guest) {
+		src.flags.sysroot = "/" // where it found its libraries so far
+	}
 	o := build.Options{
 		Guest:     r.guest,
 		Logger:    r.app.logger(),
@@ -50,11 +54,20 @@ func (r *runner) buildOptions(s ship.Ship) build.Options {
 		Progress:  func(text string) { r.status.pass("build", text) },
 		Step:      func(text string) { r.status.step("build", text) },
 	}
+	if o.Passing = src.flags.sysroot != ""; r.guest.OS == machine.Linux && !o.Passing {
+		o.Catalog = nil
+	}
 	if r.guest.OS == machine.NetBSD {
 		o.Installs, o.Settle = pkgsrc.Installs, netbsd.Settle
 	}
 	return o
 }
+
+// isProgram reports whether the ship is nothing but one program.
+func isProgram(s ship.Ship) bool { return len(s.Programs) == 1 && s.Programs[0].Host == s.File }
+
+// hostRuns reports whether programs of the guest's run on this host.
+func hostRuns(g image.Guest) bool { return g.OS == runtime.GOOS && g.Arch == runtime.GOARCH }
 
 // build makes the ship's image, or finds it in the cache, and tells what is
 // worth knowing of it.

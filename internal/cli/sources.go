@@ -152,10 +152,13 @@ func (s *sources) sets(g image.Guest) *netbsd.Source {
 	return src
 }
 
-// system identifies the stock that catalog opens. A folder of the host, and
-// the latest of daily builds, may be another each time.
+// system identifies the stock that catalog opens. The latest of daily builds
+// may be another each time.
 func (s *sources) system(g image.Guest) string {
-	if _, err := strconv.ParseFloat(s.release, 64); s.flags.sysroot != "" || err != nil {
+	if s.flags.sysroot != "" {
+		return s.flags.sysroot
+	}
+	if _, err := strconv.ParseFloat(s.release, 64); err != nil {
 		return time.Now().String()
 	}
 	return strings.Join([]string{s.release, s.flags.mirror, s.sets(g).FolderState()}, " ")

@@ -124,7 +124,8 @@ func (c *closure) has(p string) bool {
 }
 
 // loaderDirs are the folders built into the loader of f's system: ld.elf_so(1)
-// for NetBSD, Debian's ld.so(8), which has the multiarch ones, for Linux.
+// for NetBSD; for Linux those of Debian's ld.so(8), which has the multiarch ones,
+// and of others', which have lib64.
 func loaderDirs(f ELF) []string {
 	if f.OS == "netbsd" {
 		return []string{"/lib", "/usr/lib"}
@@ -133,7 +134,7 @@ func loaderDirs(f ELF) []string {
 	if multi == "" {
 		return []string{"/lib", "/usr/lib"}
 	}
-	return []string{"/lib/" + multi, "/usr/lib/" + multi, "/lib", "/usr/lib"}
+	return []string{"/lib/" + multi, "/usr/lib/" + multi, "/lib", "/usr/lib", "/lib64", "/usr/lib64"}
 }
 
 // ownDirs are the folders that DT_RPATH and DT_RUNPATH of the file at from
